@@ -1,0 +1,5 @@
+//! Vestibule: a realtime room server whose first message is the sign-in.
+
+pub mod protocol;
+pub mod session;
+pub mod token;

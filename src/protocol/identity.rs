@@ -1,0 +1,59 @@
+//! Who a verified token speaks for, and what it lets them do.
+
+use super::{grant::Grant, time::Wall};
+use serde_json::value::RawValue;
+use std::{fmt, sync::Arc};
+
+/// The principal of a token: (`iss`, `sub`), and the public id that others see.
+///
+/// An absent `iss` is a value of its own: equal only to another absent one.
+#[derive(Clone, Debug, Eq, PartialEq, Hash)]
+pub struct Identity {
+    /// `iss`, if the token has one.
+    pub issuer: Option<Box<str>>,
+    /// `sub` (or the mapped claim): 1 to 255 bytes, no control characters.
+    pub subject: Box<str>,
+    /// The public id: the issuer's `user_prefix` and the subject.
+    pub user: Arc<str>,
+}
+
+/// What one verified token says: the result of a sign-in or of a refresh.
+#[derive(Clone)]
+pub struct Login {
+    /// Whom it speaks for.
+    pub identity: Arc<Identity>,
+    /// The rooms it opens.
+    pub grant: Arc<Grant>,
+    /// `info`, a small JSON object shown to others; at most 1,024 bytes of text.
+    pub info: Option<Arc<RawValue>>,
+    /// Quotas that the token asks for; clamped by the session.
+    pub quotas: Quotas,
+    /// `exp`, without leeway.
+    pub expires_at: Wall,
+    /// The leeway of the issuer, in milliseconds: expired at `expires_at + leeway_ms`.
+    pub leeway_ms: u64,
+    /// `iat`, if present: the token's life is `exp - iat`.
+    pub issued_at: Option<Wall>,
+    /// Tells one token from another without keeping it; the same token has the same mark.
+    pub mark: u64,
+}
+
+impl fmt::Debug for Login {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Login")
+            .field("identity", &self.identity)
+            .field("expires_at", &self.expires_at)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The `limits` claim: quotas for this token; an absent one is the server's default.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Quotas {
+    /// Messages a second.
+    pub messages_per_s: Option<u32>,
+    /// Rooms of one connection.
+    pub rooms: Option<u32>,
+    /// Connections of one user.
+    pub connections: Option<u32>,
+}

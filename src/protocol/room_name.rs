@@ -1,0 +1,84 @@
+//! Room names: 1 to 128 bytes of `[A-Za-z0-9._:|@-]`, parsed once.
+
+use std::{borrow::Borrow, fmt, sync::Arc};
+
+/// The longest room name, in bytes (`limits.room_name_bytes`).
+pub const ROOM_NAME_BYTES: usize = 128;
+
+/// A text that is no room name (`bad_room`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BadRoomName;
+
+impl fmt::Display for BadRoomName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "a room name is 1 to {ROOM_NAME_BYTES} bytes of A-Z a-z 0-9 . _ : | @ -")
+    }
+}
+
+impl std::error::Error for BadRoomName {}
+
+/// A room name borrowed from a message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct RoomRef<'a>(&'a str);
+
+impl<'a> RoomRef<'a> {
+    /// Parses `text`.
+    ///
+    /// # Errors
+    /// [`BadRoomName`] if it is empty, too long or has a byte outside the alphabet.
+    pub fn parse(text: &'a str) -> Result<Self, BadRoomName> {
+        let fits = (1..=ROOM_NAME_BYTES).contains(&text.len());
+        if fits && text.bytes().all(is_room_byte) { Ok(Self(text)) } else { Err(BadRoomName) }
+    }
+
+    /// The name as text.
+    pub const fn as_str(self) -> &'a str {
+        self.0
+    }
+
+    /// An owned copy.
+    pub fn to_name(self) -> RoomName {
+        RoomName(self.0.into())
+    }
+}
+
+/// Whether `byte` may stand in a room name.
+pub(crate) const fn is_room_byte(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b':' | b'|' | b'@' | b'-')
+}
+
+/// An owned room name; a clone shares the text.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct RoomName(Arc<str>);
+
+impl RoomName {
+    /// Parses `text`.
+    ///
+    /// # Errors
+    /// See [`RoomRef::parse`].
+    pub fn parse(text: &str) -> Result<Self, BadRoomName> {
+        RoomRef::parse(text).map(RoomRef::to_name)
+    }
+
+    /// The name as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// The name, borrowed.
+    pub fn borrowed(&self) -> RoomRef<'_> {
+        RoomRef(&self.0)
+    }
+}
+
+impl Borrow<str> for RoomName {
+    fn borrow(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for RoomName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}

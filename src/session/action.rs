@@ -1,0 +1,78 @@
+//! What a session wants done.
+
+use super::event::RequestKey;
+use crate::protocol::{
+    client_message::{IdempotencyKey, Since, Token},
+    close_code::CloseCode,
+    identity::Login,
+    json::Raw,
+    room_name::{RoomName, RoomRef},
+    server_message::ServerMessage,
+};
+use smallvec::SmallVec;
+
+/// Actions of one event, to be carried out in order. Most events have one or two; a refresh
+/// that loses rooms has one more for each.
+pub type Actions<'a> = SmallVec<[Action<'a>; 2]>;
+
+/// One thing to do.
+#[derive(Debug)]
+pub enum Action<'a> {
+    /// Verify a credential; the outcome is `Verified`, `Refused` or `VerifierDown`.
+    Verify(Token<'a>),
+    /// The verdict is good: the transport now works with the limits of a session. Comes before
+    /// `Send(AuthOk)`; on a refresh it hands over the newer login.
+    Admit(Box<Login>),
+    /// Queue a message.
+    Send(ServerMessage<'a>),
+    /// Queue a Ping frame; with `text` also the text `ping`.
+    Ping {
+        /// Whether a text `ping` goes too.
+        text: bool,
+    },
+    /// Enter a room; the outcome is `Joined` or `JoinRefused`.
+    Join {
+        /// The request.
+        key: RequestKey,
+        /// Which room.
+        room: RoomName,
+        /// Where to go on from.
+        since: Option<Since<'a>>,
+    },
+    /// Leave a room; the outcome is `Left`.
+    Leave {
+        /// The request.
+        key: RequestKey,
+        /// Which room.
+        room: RoomName,
+    },
+    /// Leave a room at once: nothing of it may be queued any more. No outcome.
+    Evict {
+        /// Which room.
+        room: RoomName,
+    },
+    /// Publish; the outcome is `Published` or `PublishFailed`.
+    Publish {
+        /// The request.
+        key: RequestKey,
+        /// Which room.
+        room: RoomRef<'a>,
+        /// JSON, passed on byte for byte.
+        payload: Raw<'a>,
+        /// Makes a retry safe.
+        idempotency_key: Option<IdempotencyKey<'a>>,
+    },
+    /// Queue the Close and seal the outbox, leave every room, then run the close path.
+    Close {
+        /// The code.
+        code: CloseCode,
+        /// Stands in the reason.
+        retry_after_ms: Option<u64>,
+        /// Drop whole queued frames first (a slow consumer).
+        cut: bool,
+    },
+    /// Answer the peer's Close with its own code (none: an empty Close), then the close path.
+    EchoClose(Option<u16>),
+    /// The peer is gone: give everything back without a word.
+    Abandon,
+}

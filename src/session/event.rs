@@ -1,0 +1,149 @@
+//! What can happen to a session.
+
+use crate::protocol::{close_code::CloseCode, identity::Login, time::Time};
+
+/// Names a request until its outcome arrives; unique within a session while in flight.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct RequestKey(pub u32);
+
+/// One thing that happened.
+#[derive(Debug)]
+pub enum Event<'a> {
+    /// A complete text message within the cap of the current state.
+    Text(&'a str),
+    /// A text message over `message_bytes` that the transport skipped (only after the verdict).
+    TooBig,
+    /// The transport met a fault that ends the connection (1002, 1003, 1007, 1009).
+    Fault(TransportFault),
+    /// The handshake offered subprotocols and none is known.
+    UnsupportedProtocol,
+    /// A Ping frame (the transport answers it).
+    Ping,
+    /// A Pong frame.
+    Pong,
+    /// The peer's Close with its code, if it has one.
+    PeerClose(Option<u16>),
+    /// The peer's FIN, or the socket is gone.
+    Eof,
+    /// A deadline of [`next_deadline`](super::Session::next_deadline) may be due.
+    Timer(Pulse),
+    /// The credential is good.
+    Verified(Box<Login>),
+    /// The credential is refused.
+    Refused(Refusal),
+    /// The key source or the directory cannot answer.
+    VerifierDown,
+    /// A join took effect.
+    Joined {
+        /// The request.
+        key: RequestKey,
+        /// The incarnation of the room's history.
+        epoch: &'a str,
+        /// The newest message.
+        seq: u64,
+        /// Whether everything since the asked position follows; `None` without one.
+        recovered: Option<bool>,
+    },
+    /// A join did not take effect.
+    JoinRefused {
+        /// The request.
+        key: RequestKey,
+        /// Why.
+        why: RoomRefusal,
+    },
+    /// A leave took effect: the last message of the room is queued.
+    Left {
+        /// The request.
+        key: RequestKey,
+    },
+    /// A message is committed.
+    Published {
+        /// The request.
+        key: RequestKey,
+        /// The incarnation of the room's history.
+        epoch: &'a str,
+        /// Its number.
+        seq: u64,
+        /// When it was first committed, Unix milliseconds.
+        at_ms: u64,
+        /// It had been published before.
+        duplicate: bool,
+    },
+    /// A message is not committed.
+    PublishFailed {
+        /// The request.
+        key: RequestKey,
+        /// Why.
+        why: RoomRefusal,
+    },
+    /// The user was revoked.
+    Revoked,
+    /// A newer connection of the same user takes this one's place.
+    Replaced,
+    /// The server stops: tell the client when to come back, serve on until `Shutdown`.
+    Draining {
+        /// Spread per client.
+        after_ms: u64,
+    },
+    /// The server stops now.
+    Shutdown {
+        /// Spread per client.
+        after_ms: u64,
+    },
+    /// The outbox is over its limit, or a room's history no longer covers this member.
+    Slow,
+    /// The vestibule pushes this connection out (1013 or 4430).
+    Evicted(CloseCode),
+}
+
+/// What the transport knows when a timer fires.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Pulse {
+    /// When the last byte was received.
+    pub heard: Time,
+    /// When the last data frame was queued.
+    pub spoke: Time,
+    /// Whether frames wait in the outbox.
+    pub backlog: bool,
+}
+
+/// Faults of the byte stream, judged below the session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum TransportFault {
+    /// RFC 6455 is broken (1002).
+    Protocol,
+    /// A binary frame (1003).
+    Binary,
+    /// Text that is not UTF-8 (1007).
+    Utf8,
+    /// Over the bytes, frames or fragments of the current state (1009).
+    TooBig,
+}
+
+/// Why a credential is refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Refusal {
+    /// Anything but time.
+    Invalid,
+    /// Time is the token's sole fault.
+    Expired,
+    /// `nbf` or `iat` in the future.
+    NotYetValid,
+    /// Valid, but not allowed here.
+    Forbidden,
+    /// The user or the token is revoked.
+    Revoked,
+    /// The user has as many connections as allowed.
+    TooManyConnections,
+}
+
+/// Why a room request is refused behind the session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum RoomRefusal {
+    /// No membership.
+    NotJoined,
+    /// A worker's inbox, or the server's rooms, are full.
+    Overloaded,
+    /// Our fault.
+    Internal,
+}
