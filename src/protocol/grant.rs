@@ -15,6 +15,15 @@ pub enum Permission {
     Presence,
 }
 
+/// Who may join and send where the token says nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Access {
+    /// Everybody who is signed in.
+    Open,
+    /// Only those whose token grants it.
+    Granted,
+}
+
 /// The rooms that a token opens. It grants; it never joins by itself.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Grant {

@@ -42,14 +42,7 @@ pub struct Rules {
     pub features: &'static [&'static str],
 }
 
-/// Who may join and send where the token says nothing.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Access {
-    /// Everybody who is signed in.
-    Open,
-    /// Only those whose token grants it.
-    Granted,
-}
+pub use crate::protocol::grant::Access;
 
 /// One connection's session.
 #[derive(Debug)]
