@@ -1,7 +1,16 @@
 //! Who is this? Strict parse and claim rules (pure); signatures behind a trait.
 
+pub mod algorithm;
+pub mod rejection;
+
+pub use algorithm::{Algorithm, Family};
+pub use rejection::{ClaimFault, ClaimName, Class, FormFault, HeaderFault, Part, Rejection};
+
 use crate::protocol::{client_message::Token, identity::Login, time::Wall};
 use std::{fmt, future::Future, pin::Pin};
+
+/// The longest subject, in bytes.
+pub const SUBJECT_BYTES: usize = 255;
 
 /// Turns a credential into a login. The server calls it once for each `auth`.
 ///
@@ -27,17 +36,4 @@ impl fmt::Debug for Verification {
             Self::Pending(_) => "Pending",
         })
     }
-}
-
-/// Why a credential is refused: one variant per broken rule, for the log and `token check`.
-/// The peer sees only its class.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Rejection {
-    /// The key source or directory cannot answer (1011, not the client's fault).
-    Unavailable,
-    /// The user or the token is revoked.
-    Revoked,
-    /// Valid, not allowed here.
-    Forbidden,
 }
