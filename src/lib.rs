@@ -1,5 +1,9 @@
 //! Vestibule: a realtime room server whose first message is the sign-in.
 
+#[cfg(feature = "server")]
+pub(crate) mod connection;
 pub mod protocol;
+#[cfg(feature = "server")]
+pub(crate) mod server;
 pub mod session;
 pub mod token;

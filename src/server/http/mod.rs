@@ -1,0 +1,64 @@
+//! The public port's HTTP: the handshake of `/ws` and a few plain routes.
+//!
+//! [`receive`] judges the bytes read so far, without IO. What is no WebSocket handshake goes,
+//! with these bytes, to [`serve_plain`].
+
+mod plain;
+mod refusal;
+mod request;
+mod upgrade;
+
+pub(crate) use plain::serve_plain;
+pub(crate) use refusal::Refusal;
+pub(crate) use request::{HEAD_BYTES, Reception, receive};
+pub(crate) use upgrade::{Subprotocol, Upgrade};
+
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// The path of the WebSocket endpoint.
+pub(crate) const ENDPOINT: &str = "/ws";
+/// `Retry-After` of every 503, in seconds.
+const RETRY_AFTER_S: u32 = 5;
+
+/// What the HTTP side knows about its server. Not ready at first.
+#[derive(Debug)]
+pub(crate) struct Site {
+    /// Serialised origins that may connect; empty: any.
+    origins: Box<[String]>,
+    ready: AtomicBool,
+    draining: AtomicBool,
+}
+
+impl Site {
+    /// A site that lets these origins in (RFC 6454 6.2 form, or `null`); none: all.
+    pub(crate) fn new(origins: Vec<String>) -> Self {
+        Self {
+            origins: origins.into_boxed_slice(),
+            ready: AtomicBool::new(false),
+            draining: AtomicBool::new(false),
+        }
+    }
+
+    /// Says whether sessions can be opened: `/readyz` follows.
+    pub(crate) fn set_ready(&self, ready: bool) {
+        self.ready.store(ready, Ordering::Relaxed);
+    }
+
+    /// From now on upgrades and `/readyz` answer 503.
+    pub(crate) fn drain(&self) {
+        self.draining.store(true, Ordering::Relaxed);
+    }
+
+    fn is_ready(&self) -> bool {
+        self.ready.load(Ordering::Relaxed) && !self.is_draining()
+    }
+
+    fn is_draining(&self) -> bool {
+        self.draining.load(Ordering::Relaxed)
+    }
+
+    /// Whether the value of an `Origin` header passes.
+    fn admits(&self, origin: &[u8]) -> bool {
+        self.origins.is_empty() || self.origins.iter().any(|known| known.as_bytes() == origin)
+    }
+}

@@ -1,0 +1,216 @@
+//! Every way to say no to a handshake, as a complete HTTP response.
+
+use super::RETRY_AFTER_S;
+use serde::Serialize;
+use std::fmt::Write;
+
+/// Why a request is refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Refusal {
+    /// No HTTP/1 request.
+    Malformed,
+    /// The head is over its cap in bytes or header lines.
+    HeadTooLarge,
+    /// A header that decides the handshake stands twice, or `Host` is missing.
+    AmbiguousHeaders,
+    /// A body, which a handshake cannot have.
+    Body,
+    /// Not the method of the endpoint.
+    Method,
+    /// A plain request to the WebSocket endpoint.
+    UpgradeRequired,
+    /// HTTP/1.0 cannot upgrade.
+    HttpVersion,
+    /// `Upgrade` without `Connection: Upgrade`.
+    ConnectionHeader,
+    /// A WebSocket version other than 13.
+    WebSocketVersion,
+    /// `Sec-WebSocket-Key` is missing or is not 16 bytes in base64.
+    Key,
+    /// The offer of subprotocols is malformed, or has a word twice.
+    SubprotocolOffer,
+    /// The origin is not on the list.
+    Origin,
+    /// The server stops.
+    Draining,
+    /// No place is free.
+    Full,
+}
+
+#[derive(Serialize)]
+struct Body {
+    error: &'static str,
+    message: &'static str,
+}
+
+impl Refusal {
+    /// Every refusal.
+    #[cfg(test)]
+    pub(super) const ALL: [Self; 14] = [
+        Self::Malformed,
+        Self::HeadTooLarge,
+        Self::AmbiguousHeaders,
+        Self::Body,
+        Self::Method,
+        Self::UpgradeRequired,
+        Self::HttpVersion,
+        Self::ConnectionHeader,
+        Self::WebSocketVersion,
+        Self::Key,
+        Self::SubprotocolOffer,
+        Self::Origin,
+        Self::Draining,
+        Self::Full,
+    ];
+
+    /// The complete response: status, headers and a JSON body that says why. The connection
+    /// ends behind it.
+    pub(crate) fn response(self) -> Vec<u8> {
+        self.render(true)
+    }
+
+    /// The same without the body, for a HEAD request.
+    pub(super) fn response_to_head(self) -> Vec<u8> {
+        self.render(false)
+    }
+
+    fn render(self, with_body: bool) -> Vec<u8> {
+        let (error, message) = self.words();
+        let body = json_body(error, message);
+        let mut text = format!("HTTP/1.1 {}\r\n", self.status());
+        for (name, value) in self.headers() {
+            // Writing to a String cannot fail.
+            let _ = write!(text, "{name}: {value}\r\n");
+        }
+        let _ = write!(
+            text,
+            "Content-Type: application/json\r\nContent-Length: {}\r\n\
+             Cache-Control: no-store\r\nConnection: close\r\n\r\n",
+            body.len()
+        );
+        if with_body {
+            text.push_str(&body);
+        }
+        text.into_bytes()
+    }
+
+    fn status(self) -> &'static str {
+        match self {
+            Self::Malformed
+            | Self::AmbiguousHeaders
+            | Self::Body
+            | Self::HttpVersion
+            | Self::ConnectionHeader
+            | Self::Key
+            | Self::SubprotocolOffer => "400 Bad Request",
+            Self::Origin => "403 Forbidden",
+            Self::Method => "405 Method Not Allowed",
+            Self::UpgradeRequired | Self::WebSocketVersion => "426 Upgrade Required",
+            Self::HeadTooLarge => "431 Request Header Fields Too Large",
+            Self::Draining | Self::Full => "503 Service Unavailable",
+        }
+    }
+
+    fn headers(self) -> Vec<(&'static str, String)> {
+        let upgrade = ("Upgrade", "websocket".to_owned());
+        match self {
+            Self::Method => vec![("Allow", "GET".to_owned())],
+            Self::UpgradeRequired => vec![upgrade],
+            Self::WebSocketVersion => {
+                vec![upgrade, ("Sec-WebSocket-Version", "13".to_owned())]
+            }
+            Self::Draining | Self::Full => vec![("Retry-After", RETRY_AFTER_S.to_string())],
+            Self::Malformed
+            | Self::HeadTooLarge
+            | Self::AmbiguousHeaders
+            | Self::Body
+            | Self::HttpVersion
+            | Self::ConnectionHeader
+            | Self::Key
+            | Self::SubprotocolOffer
+            | Self::Origin => vec![],
+        }
+    }
+
+    /// The stable code and the words for people. Nothing of the request is repeated: it may
+    /// hold a secret.
+    fn words(self) -> (&'static str, &'static str) {
+        match self {
+            Self::Malformed => ("bad_request", "This is not an HTTP/1.1 request."),
+            Self::HeadTooLarge => {
+                ("header_too_large", "The request head is over 8192 bytes or 64 header lines.")
+            }
+            Self::AmbiguousHeaders => (
+                "bad_handshake",
+                "Host, Upgrade, Origin, Sec-WebSocket-Key and Sec-WebSocket-Version may stand \
+                 once, and Host must.",
+            ),
+            Self::Body => ("bad_handshake", "A WebSocket handshake has no body."),
+            Self::Method => ("method_not_allowed", "The WebSocket endpoint takes GET only."),
+            Self::UpgradeRequired => (
+                "upgrade_required",
+                "This is a WebSocket endpoint: connect with a WebSocket client. If you did, a \
+                 proxy between us drops the Upgrade header.",
+            ),
+            Self::HttpVersion => (
+                "bad_handshake",
+                "A WebSocket handshake needs HTTP/1.1; a proxy between us may speak HTTP/1.0.",
+            ),
+            Self::ConnectionHeader => (
+                "bad_handshake",
+                "The header Connection: Upgrade is missing; a proxy between us may drop it.",
+            ),
+            Self::WebSocketVersion => {
+                ("unsupported_websocket_version", "Sec-WebSocket-Version must be 13 (RFC 6455).")
+            }
+            Self::Key => ("bad_handshake", "Sec-WebSocket-Key must be 16 bytes in base64."),
+            Self::SubprotocolOffer => (
+                "bad_handshake",
+                "Sec-WebSocket-Protocol must be a list of at most 32 different names, separated \
+                 by commas.",
+            ),
+            Self::Origin => ("origin_not_allowed", "Pages of this origin may not connect here."),
+            Self::Draining => ("draining", "The server is going away; connect again shortly."),
+            Self::Full => ("overloaded", "The server is full; connect again later."),
+        }
+    }
+}
+
+/// The body of every refusal on this port.
+pub(super) fn json_body(error: &'static str, message: &'static str) -> String {
+    // Two strings always serialise.
+    serde_json::to_string(&Body { error, message }).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_refusal_is_a_whole_response() {
+        for refusal in Refusal::ALL {
+            let bytes = refusal.response();
+            let mut headers = [httparse::EMPTY_HEADER; 16];
+            let mut response = httparse::Response::new(&mut headers);
+            let httparse::Status::Complete(head) = response.parse(&bytes).expect("HTTP") else {
+                panic!("{refusal:?} has no end of its head");
+            };
+            let header = |name: &str| {
+                let found = response.headers.iter().find(|h| h.name.eq_ignore_ascii_case(name));
+                found.map(|header| str::from_utf8(header.value).expect("text"))
+            };
+            let body = bytes.get(head..).expect("a body");
+            let length = body.len().to_string();
+            assert_eq!(header("content-length"), Some(length.as_str()));
+            assert_eq!(header("connection"), Some("close"));
+            let json: serde_json::Value = serde_json::from_slice(body).expect("JSON");
+            assert!(json["error"].is_string() && json["message"].is_string());
+            assert_eq!(
+                response.code == Some(503),
+                header("retry-after").is_some(),
+                "{refusal:?}: a 503 says when to come back"
+            );
+            assert_eq!(refusal.response_to_head(), bytes.get(..head).expect("a head"));
+        }
+    }
+}

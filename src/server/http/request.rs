@@ -1,0 +1,103 @@
+//! Judges the bytes of a request head: not whole, a handshake, something plain, or a refusal.
+
+use super::{
+    ENDPOINT, Site,
+    refusal::Refusal,
+    upgrade::{self, Upgrade},
+};
+use httparse::{Error, Header, Request, Status};
+
+/// The longest request head, in bytes; over it 431.
+pub(crate) const HEAD_BYTES: usize = 8 * 1024;
+/// The most header lines; over it 431.
+pub(super) const HEADER_LINES: usize = 64;
+
+/// What the bytes read so far amount to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Reception {
+    /// The head is not complete: read on.
+    NeedMore,
+    /// A handshake that is accepted once its response is written.
+    Upgrade(Upgrade),
+    /// Write this response and close.
+    Refuse(Vec<u8>),
+    /// Any other request; the plain server gets the bytes.
+    Plain,
+}
+
+/// Judges the bytes received so far, from the first of the connection on. The answer does not
+/// depend on how they were split: a caller may read past the head.
+pub(crate) fn receive(head: &[u8], site: &Site) -> Reception {
+    let mut lines = [httparse::EMPTY_HEADER; HEADER_LINES];
+    let mut request = Request::new(&mut lines);
+    let consumed = match request.parse(head) {
+        Ok(Status::Complete(consumed)) if consumed <= HEAD_BYTES => consumed,
+        Ok(Status::Partial) if head.len() < HEAD_BYTES => return Reception::NeedMore,
+        Ok(_) | Err(Error::TooManyHeaders) => {
+            return Reception::Refuse(Refusal::HeadTooLarge.response());
+        }
+        Err(_) => return Reception::Refuse(Refusal::Malformed.response()),
+    };
+    let method = request.method.unwrap_or_default();
+    if request.path.and_then(path) != Some(ENDPOINT) {
+        return Reception::Plain;
+    }
+    let head = Head { method, minor: request.version.unwrap_or(0), headers: request.headers };
+    match upgrade::judge(&head, site) {
+        Ok((response, subprotocol)) => {
+            Reception::Upgrade(Upgrade { response, subprotocol, consumed })
+        }
+        Err(refusal) if method == "HEAD" => Reception::Refuse(refusal.response_to_head()),
+        Err(refusal) => Reception::Refuse(refusal.response()),
+    }
+}
+
+/// A parsed request head.
+pub(super) struct Head<'a> {
+    /// Case-sensitive, as it stands.
+    pub(super) method: &'a str,
+    /// The version is HTTP/1.`minor`.
+    pub(super) minor: u8,
+    headers: &'a [Header<'a>],
+}
+
+impl<'a> Head<'a> {
+    /// The values of all header lines of this name, in order.
+    pub(super) fn all(&self, name: &str) -> impl Iterator<Item = &'a [u8]> {
+        self.headers
+            .iter()
+            .filter(move |header| header.name.eq_ignore_ascii_case(name))
+            .map(|header| header.value.trim_ascii())
+    }
+
+    /// The value of the only header line of this name.
+    ///
+    /// # Errors
+    /// Two lines: whoever else read this request may have believed the other one.
+    pub(super) fn one(&self, name: &str) -> Result<Option<&'a [u8]>, Refusal> {
+        let mut values = self.all(name);
+        match (values.next(), values.next()) {
+            (value, None) => Ok(value),
+            (_, Some(_)) => Err(Refusal::AmbiguousHeaders),
+        }
+    }
+
+    /// Whether a comma-separated header has this word, in any case and on any of its lines.
+    pub(super) fn lists(&self, name: &str, word: &str) -> bool {
+        self.all(name)
+            .flat_map(|value| value.split(|byte| *byte == b','))
+            .any(|item| item.trim_ascii().eq_ignore_ascii_case(word.as_bytes()))
+    }
+}
+
+/// The path of a request target in origin or absolute form (RFC 9112 3.2), without its query:
+/// nobody is to log that.
+fn path(target: &str) -> Option<&str> {
+    let target = match target.split_once("://") {
+        Some((scheme, rest)) if !scheme.contains(['/', '?']) => {
+            rest.find(['/', '?']).and_then(|at| rest.get(at..))?
+        }
+        Some(_) | None => target,
+    };
+    target.split('?').next()
+}
