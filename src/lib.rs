@@ -1,6 +1,8 @@
 //! Vestibule: a realtime room server whose first message is the sign-in.
 
 #[cfg(feature = "server")]
+pub mod config;
+#[cfg(feature = "server")]
 pub(crate) mod connection;
 pub mod protocol;
 #[cfg(feature = "server")]
