@@ -1,0 +1,153 @@
+//! The broker that lives in the process: a bounded ring per room, gone with it.
+
+use super::{
+    AuthorCopy, Broker, Delivery, Draft, Epoch, Epochs, Gap, KEY_WINDOW_MS, Log, Publishing,
+    ReadBudget, Receipt, ring::Ring,
+};
+use crate::protocol::{room_name::RoomName, time::Wall};
+use std::{fmt, hash::RandomState};
+
+/// How much of a room is remembered; the first bound that is met counts. A 0 anywhere means
+/// nothing at all.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct HistoryBounds {
+    /// Messages.
+    pub count: usize,
+    /// The age of a message, in milliseconds: at this age it is forgotten.
+    pub age_ms: u64,
+    /// Bytes of all frames of a room.
+    pub bytes: usize,
+}
+
+impl Default for HistoryBounds {
+    fn default() -> Self {
+        Self { count: 256, age_ms: 300_000, bytes: 1024 * 1024 }
+    }
+}
+
+/// Remembers in memory.
+pub struct MemoryBroker {
+    bounds: Box<dyn Fn(&RoomName) -> HistoryBounds + Send + Sync>,
+    epochs: Epochs,
+    hasher: RandomState,
+}
+
+impl MemoryBroker {
+    /// A broker with the same bounds for every room.
+    pub fn new(history: HistoryBounds, epochs: Epochs) -> Self {
+        Self::with_bounds(move |_| history, epochs)
+    }
+
+    /// A broker that asks `bounds` when it opens a room.
+    pub fn with_bounds(
+        bounds: impl Fn(&RoomName) -> HistoryBounds + Send + Sync + 'static,
+        epochs: Epochs,
+    ) -> Self {
+        Self { bounds: Box::new(bounds), epochs, hasher: RandomState::new() }
+    }
+}
+
+impl fmt::Debug for MemoryBroker {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("MemoryBroker").field("epochs", &self.epochs).finish_non_exhaustive()
+    }
+}
+
+impl Broker for MemoryBroker {
+    type Log = MemoryLog;
+
+    fn open(&self, room: &RoomName) -> MemoryLog {
+        let bounds = (self.bounds)(room);
+        MemoryLog {
+            epoch: self.epochs.draw(),
+            head: 0,
+            newest: Wall::default(),
+            window_ms: bounds.age_ms.min(KEY_WINDOW_MS),
+            ring: Ring::new(bounds, self.hasher.clone()),
+        }
+    }
+}
+
+/// The history of one room in memory.
+#[derive(Debug)]
+pub struct MemoryLog {
+    epoch: Epoch,
+    head: u64,
+    /// When `head` was committed.
+    newest: Wall,
+    /// How long a key counts.
+    window_ms: u64,
+    ring: Ring,
+}
+
+impl Log for MemoryLog {
+    fn epoch(&self) -> &Epoch {
+        &self.epoch
+    }
+
+    fn head(&self) -> u64 {
+        self.head
+    }
+
+    fn publish(&mut self, draft: &Draft<'_>, now: Wall) -> Publishing {
+        let at = now.max(self.newest);
+        self.ring.expire(at);
+        let known = draft.idempotency_key.and_then(|key| self.ring.find(draft.user, key, at));
+        if let Some(receipt) = known {
+            return Publishing::Duplicate(receipt);
+        }
+        self.head += 1;
+        self.newest = at;
+        let receipt = Receipt { seq: self.head, at_ms: at.as_ms() };
+        let delivery = encode(draft, receipt);
+        self.ring.push(at, delivery.clone(), draft.idempotency_key);
+        Publishing::Committed { receipt, delivery }
+    }
+
+    fn covers(&self, epoch: &str, seq: u64) -> bool {
+        let reaches = || self.ring.oldest().is_some_and(|oldest| oldest - 1 <= seq);
+        epoch == self.epoch.as_str() && (seq == self.head || seq < self.head && reaches())
+    }
+
+    fn after(
+        &self,
+        seq: u64,
+        until: u64,
+        budget: ReadBudget,
+        out: &mut Vec<Delivery>,
+    ) -> Result<(), Gap> {
+        let until = until.min(self.head);
+        if seq >= until {
+            return Ok(());
+        }
+        if self.ring.oldest().is_none_or(|oldest| oldest - 1 > seq) {
+            return Err(Gap);
+        }
+        let mut bytes = 0_usize;
+        let wanted = self.ring.from(seq + 1).take_while(|record| record.delivery.seq <= until);
+        for (count, record) in wanted.enumerate() {
+            bytes = bytes.saturating_add(record.delivery.max_frame_bytes());
+            if count > 0 && (count >= budget.frames || bytes > budget.bytes) {
+                break;
+            }
+            out.push(record.delivery.clone());
+        }
+        Ok(())
+    }
+
+    fn expire(&mut self, now: Wall) {
+        self.ring.expire(now);
+    }
+
+    fn remembers(&self, now: Wall) -> Option<Wall> {
+        let until = self.ring.last()?.at + self.window_ms;
+        (now < until).then_some(until)
+    }
+}
+
+/// The frames of a message that got its number.
+fn encode(draft: &Draft<'_>, Receipt { seq, at_ms }: Receipt) -> Delivery {
+    let author =
+        draft.author_frame(seq, at_ms).map(|frame| AuthorCopy { user: draft.user.clone(), frame });
+    Delivery { seq, frame: draft.frame(Some(seq), at_ms), author }
+}

@@ -1,0 +1,209 @@
+//! The newest messages of a room, bounded by number, age and size, and the keys among them.
+
+use super::{Delivery, KEY_WINDOW_MS, Receipt, memory::HistoryBounds};
+use crate::protocol::time::Wall;
+use std::{
+    collections::{HashMap, VecDeque},
+    hash::{BuildHasher, RandomState},
+};
+
+/// Messages with consecutive numbers, oldest first; the last one is the head of the room, or
+/// nothing is remembered at all.
+///
+/// A key lives in the record of its message. The index leads from the hash of (user, key) to the
+/// newest record that has it, and each record to the one before: it owns no text and cannot
+/// outlive a record, and two pairs that share a hash are still told apart.
+#[derive(Debug)]
+pub(super) struct Ring<S = RandomState> {
+    bounds: HistoryBounds,
+    records: VecDeque<Record>,
+    /// Bytes of all frames in `records`.
+    bytes: usize,
+    /// The newest number with this hash of (user, key).
+    newest: HashMap<u64, u64, S>,
+}
+
+#[derive(Debug)]
+pub(super) struct Record {
+    pub(super) at: Wall,
+    pub(super) delivery: Delivery,
+    key: Option<Key>,
+}
+
+/// The idempotency key of a record; its user is the delivery's author.
+#[derive(Debug)]
+struct Key {
+    text: Box<str>,
+    hash: u64,
+    /// The newest earlier number with the same hash.
+    older: Option<u64>,
+}
+
+impl<S: BuildHasher> Ring<S> {
+    /// Allocates nothing before the first message.
+    pub(super) fn new(bounds: HistoryBounds, hasher: S) -> Self {
+        let newest = HashMap::with_hasher(hasher);
+        Self { bounds, records: VecDeque::new(), bytes: 0, newest }
+    }
+
+    /// Remembers `delivery`, which follows the newest one, as far as the bounds allow.
+    pub(super) fn push(&mut self, at: Wall, delivery: Delivery, key: Option<&str>) {
+        let HistoryBounds { count, age_ms, bytes } = self.bounds;
+        if count == 0 || age_ms == 0 {
+            return;
+        }
+        let seq = delivery.seq;
+        let key = delivery.author.as_ref().zip(key).map(|(author, text)| {
+            let hash = self.newest.hasher().hash_one((&*author.user, text));
+            Key { text: text.into(), hash, older: self.newest.insert(hash, seq) }
+        });
+        let record = Record { at, delivery, key };
+        self.bytes += record.bytes();
+        self.records.push_back(record);
+        while self.records.len() > count || self.bytes > bytes {
+            self.pop();
+        }
+    }
+
+    /// Forgets what is `age_ms` old at `now`; gives the memory back when nothing is left.
+    pub(super) fn expire(&mut self, now: Wall) {
+        while self.records.front().is_some_and(|first| now.since(first.at) >= self.bounds.age_ms) {
+            self.pop();
+        }
+        if self.records.is_empty() {
+            self.records.shrink_to_fit();
+            self.newest.shrink_to_fit();
+        }
+    }
+
+    /// The receipt of the message that `user` published with `key`, if the key still counts.
+    pub(super) fn find(&self, user: &str, key: &str, now: Wall) -> Option<Receipt> {
+        let mut seq = *self.newest.get(&self.newest.hasher().hash_one((user, key)))?;
+        loop {
+            let record = self.get(seq)?;
+            let (author, stored) = record.delivery.author.as_ref().zip(record.key.as_ref())?;
+            if *author.user == *user && *stored.text == *key {
+                let counts = now.since(record.at) < KEY_WINDOW_MS;
+                return counts.then_some(Receipt { seq, at_ms: record.at.as_ms() });
+            }
+            seq = stored.older?;
+        }
+    }
+
+    /// The oldest number; `None` if nothing is remembered.
+    pub(super) fn oldest(&self) -> Option<u64> {
+        self.records.front().map(|record| record.delivery.seq)
+    }
+
+    /// The newest record.
+    pub(super) fn last(&self) -> Option<&Record> {
+        self.records.back()
+    }
+
+    /// The records from number `seq` on, which is not below the oldest one.
+    pub(super) fn from(&self, seq: u64) -> impl Iterator<Item = &Record> {
+        let skip = seq.saturating_sub(self.oldest().unwrap_or(seq));
+        self.records.iter().skip(usize::try_from(skip).unwrap_or(usize::MAX))
+    }
+
+    fn get(&self, seq: u64) -> Option<&Record> {
+        let index = seq.checked_sub(self.oldest()?)?;
+        self.records.get(usize::try_from(index).ok()?)
+    }
+
+    fn pop(&mut self) {
+        let Some(record) = self.records.pop_front() else { return };
+        self.bytes = self.bytes.saturating_sub(record.bytes());
+        if let Some(key) = record.key
+            && self.newest.get(&key.hash) == Some(&record.delivery.seq)
+        {
+            self.newest.remove(&key.hash);
+        }
+    }
+}
+
+impl Record {
+    /// What its frames take.
+    fn bytes(&self) -> usize {
+        let author = self.delivery.author.as_ref().map_or(0, |author| author.frame.len());
+        self.delivery.frame.len() + author
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{broker::AuthorCopy, outbox::Frame};
+    use std::hash::Hasher;
+
+    /// Gives every key the same hash.
+    #[derive(Clone, Default)]
+    struct Colliding;
+
+    impl BuildHasher for Colliding {
+        type Hasher = Self;
+
+        fn build_hasher(&self) -> Self {
+            Self
+        }
+    }
+
+    impl Hasher for Colliding {
+        fn finish(&self) -> u64 {
+            7
+        }
+
+        fn write(&mut self, _: &[u8]) {}
+    }
+
+    fn bounds(count: usize) -> HistoryBounds {
+        HistoryBounds { count, age_ms: 1_000, bytes: 10_000 }
+    }
+
+    fn push<S: BuildHasher>(ring: &mut Ring<S>, seq: u64, user: &str, key: &str) {
+        let frame = Frame::binary(b"12345678");
+        let author = Some(AuthorCopy { user: user.into(), frame: frame.clone() });
+        ring.push(Wall::from_ms(seq), Delivery { seq, frame, author }, Some(key));
+    }
+
+    fn find<S: BuildHasher>(ring: &Ring<S>, user: &str, key: &str) -> Option<u64> {
+        ring.find(user, key, Wall::from_ms(10)).map(|receipt| receipt.seq)
+    }
+
+    #[test]
+    fn keys_with_one_hash_are_told_apart() {
+        let mut ring = Ring::new(bounds(3), Colliding);
+        for (seq, user, key) in [(1, "ada", "k"), (2, "bob", "k"), (3, "ada", "l")] {
+            push(&mut ring, seq, user, key);
+        }
+        assert_eq!(find(&ring, "ada", "k"), Some(1));
+        assert_eq!(find(&ring, "bob", "k"), Some(2));
+        assert_eq!(find(&ring, "ada", "l"), Some(3));
+        assert_eq!(find(&ring, "bob", "l"), None);
+        push(&mut ring, 4, "cy", "k");
+        assert_eq!(find(&ring, "ada", "k"), None, "forgotten with its message");
+        assert_eq!(find(&ring, "bob", "k"), Some(2));
+        assert_eq!(find(&ring, "cy", "k"), Some(4));
+    }
+
+    #[test]
+    fn user_and_key_do_not_run_together() {
+        let mut ring = Ring::new(bounds(3), RandomState::new());
+        push(&mut ring, 1, "ab", "c");
+        assert_eq!(find(&ring, "a", "bc"), None);
+        assert_eq!(find(&ring, "ab", "c"), Some(1));
+    }
+
+    #[test]
+    fn the_index_holds_no_more_than_the_ring() {
+        let mut ring = Ring::new(bounds(4), RandomState::new());
+        for seq in 1..=100 {
+            push(&mut ring, seq, "ada", &seq.to_string());
+        }
+        assert_eq!((ring.records.len(), ring.newest.len()), (4, 4));
+        assert_eq!(ring.bytes, 4 * 20);
+        ring.expire(Wall::from_ms(2_000));
+        assert_eq!((ring.records.len(), ring.newest.len(), ring.bytes), (0, 0, 0));
+        assert_eq!((ring.records.capacity(), ring.newest.capacity()), (0, 0));
+    }
+}
