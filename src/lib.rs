@@ -1,8 +1,6 @@
 //! Vestibule: a realtime room server whose first message is the sign-in.
 
 #[cfg(feature = "server")]
-pub mod config;
-#[cfg(feature = "server")]
 pub mod broker;
 #[cfg(feature = "server")]
 pub(crate) mod connection;
@@ -13,3 +11,5 @@ pub mod protocol;
 pub(crate) mod server;
 pub mod session;
 pub mod token;
+#[cfg(feature = "server")]
+pub(crate) mod worker;
