@@ -1,40 +1,99 @@
 //! What a client says, parsed from one text frame and borrowed from it.
 
 use super::{
-    json::{JsonFault, Raw},
-    room_name::RoomRef,
+    json::{self, JsonFault, Raw},
+    limits::{EPOCH_CHARS, ID_CHARS, PING_BYTES},
+    room_name::RoomText,
 };
-use std::borrow::Cow;
+use std::{borrow::Cow, fmt};
+
+#[cfg(test)]
+mod tests;
+
+/// A text that is no `id` and no `idempotency_key`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BadId;
+
+impl fmt::Display for BadId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "an id is 1 to {ID_CHARS} characters from 0x20 to 0x7E")
+    }
+}
+
+impl std::error::Error for BadId {}
 
 /// A request's `id`: 1 to 64 characters 0x20 to 0x7E.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct RequestId<'a>(Cow<'a, str>);
 
-impl RequestId<'_> {
+impl<'a> RequestId<'a> {
+    /// Parses `text`.
+    ///
+    /// # Errors
+    /// [`BadId`] if it has not the form of an id.
+    pub fn parse(text: impl Into<Cow<'a, str>>) -> Result<Self, BadId> {
+        printable(text.into()).map(Self)
+    }
+
     /// The id as text.
     pub fn as_str(&self) -> &str {
         &self.0
     }
+
+    /// The id as text, to be echoed.
+    pub fn into_text(self) -> Cow<'a, str> {
+        self.0
+    }
+
+    /// An id that outlives its frame.
+    pub fn into_owned(self) -> RequestId<'static> {
+        RequestId(Cow::Owned(self.0.into_owned()))
+    }
 }
 
 /// An `idempotency_key`; it has the form of an `id`.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct IdempotencyKey<'a>(Cow<'a, str>);
 
-impl IdempotencyKey<'_> {
+impl<'a> IdempotencyKey<'a> {
+    /// Parses `text`.
+    ///
+    /// # Errors
+    /// [`BadId`] if it has not the form of an id.
+    pub fn parse(text: impl Into<Cow<'a, str>>) -> Result<Self, BadId> {
+        printable(text.into()).map(Self)
+    }
+
     /// The key as text.
     pub fn as_str(&self) -> &str {
         &self.0
     }
+
+    /// A key that outlives its frame.
+    pub fn into_owned(self) -> IdempotencyKey<'static> {
+        IdempotencyKey(Cow::Owned(self.0.into_owned()))
+    }
+}
+
+fn printable(text: Cow<'_, str>) -> Result<Cow<'_, str>, BadId> {
+    let fits = (1..=ID_CHARS).contains(&text.len());
+    if fits && text.bytes().all(|byte| matches!(byte, 0x20..=0x7E)) { Ok(text) } else { Err(BadId) }
 }
 
 /// `since` of a `join`: where the client stopped.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Since<'a> {
-    /// The incarnation of the room's history.
+    /// The incarnation of the room's history, at most 32 characters.
     pub epoch: Cow<'a, str>,
-    /// The last message that the client has.
+    /// The last message that the client has, 0 to 2^53 - 1.
     pub seq: u64,
+}
+
+impl Since<'_> {
+    /// A position that outlives its frame.
+    pub fn into_owned(self) -> Since<'static> {
+        Since { epoch: Cow::Owned(self.epoch.into_owned()), seq: self.seq }
+    }
 }
 
 /// One message of a client.
@@ -57,7 +116,7 @@ pub enum Body<'a> {
     /// `join`.
     Join {
         /// Which room.
-        room: RoomRef<'a>,
+        room: RoomText<'a>,
         /// Where to go on from.
         since: Option<Since<'a>>,
         /// A room token was sent along; never shown.
@@ -68,12 +127,12 @@ pub enum Body<'a> {
     /// `leave`.
     Leave {
         /// Which room.
-        room: RoomRef<'a>,
+        room: RoomText<'a>,
     },
     /// `message`.
     Message {
         /// Which room.
-        room: RoomRef<'a>,
+        room: RoomText<'a>,
         /// Any JSON, passed on byte for byte.
         payload: Raw<'a>,
         /// Makes a retry safe.
@@ -106,6 +165,11 @@ impl<'a> Token<'a> {
         Self(text.into())
     }
 
+    /// A credential that outlives its frame.
+    pub fn into_owned(self) -> Token<'static> {
+        Token(Cow::Owned(self.0.into_owned()))
+    }
+
     /// The secret text. Keep it out of logs, errors and metrics.
     pub fn reveal(&self) -> &str {
         &self.0
@@ -118,20 +182,28 @@ impl std::fmt::Debug for Token<'_> {
     }
 }
 
-/// Why a text is no message. Before the verdict `Shape` is judged before the type.
+/// Why a text is no message.
+///
+/// Before the verdict [`Json`](Self::Json) and [`Frame`](Self::Frame) are judged before the type,
+/// the others after it.
 #[derive(Clone, Debug, PartialEq)]
 pub enum DecodeFault<'a> {
     /// Not acceptable JSON.
     Json(JsonFault),
-    /// The frame's shape: `type` or `id` missing or malformed (no `id` is echoed).
-    Frame(&'static str),
+    /// The frame's shape: `id` malformed, `type` missing or malformed.
+    Frame {
+        /// `id`, echoed; `None` too if it is the fault.
+        id: Option<RequestId<'a>>,
+        /// What is wrong and what to do, for people.
+        why: &'static str,
+    },
     /// A member of a known type is missing or malformed. Carries what can be echoed.
     Member {
         /// `id`, echoed.
         id: Option<RequestId<'a>>,
         /// Whether the type was `auth`.
         auth: bool,
-        /// What is wrong, for people.
+        /// What is wrong and what to do, for people.
         why: &'static str,
     },
     /// The room name is no room name (`bad_room`).
@@ -144,7 +216,138 @@ pub enum DecodeFault<'a> {
 /// Parses one text frame.
 ///
 /// # Errors
-/// [`DecodeFault`]: JSON first, then the frame's shape (`id`, `type`), then the members.
+/// [`DecodeFault`]: JSON first, then the frame's shape (`id`, `type`), then the members in the
+/// order of their table.
 pub fn decode(text: &str) -> Result<ClientMessage<'_>, DecodeFault<'_>> {
-    todo!("{text}")
+    let [kind, id, room, payload, since, token, presence, key, ephemeral] = json::object(
+        text,
+        &[
+            "type",
+            "id",
+            "room",
+            "payload",
+            "since",
+            "token",
+            "presence",
+            "idempotency_key",
+            "ephemeral",
+        ],
+    )
+    .map_err(DecodeFault::Json)?;
+    let id = id.map(request_id).transpose()?;
+    let Some(kind) = kind.and_then(Raw::as_str) else {
+        return Err(DecodeFault::Frame { id, why: "`type` must be there and be a string" });
+    };
+    let members = Members { room, payload, since, token, presence, key, ephemeral };
+    match members.body(&kind) {
+        Ok(body) => Ok(ClientMessage { id, body }),
+        Err(Fault::Room) => Err(DecodeFault::Room { id }),
+        Err(Fault::Member(why)) => Err(DecodeFault::Member { id, auth: kind == "auth", why }),
+    }
+}
+
+fn request_id(raw: Raw<'_>) -> Result<RequestId<'_>, DecodeFault<'_>> {
+    let why = "`id` must be a string of 1 to 64 characters from 0x20 to 0x7E";
+    let id = raw.as_str().and_then(|text| RequestId::parse(text).ok());
+    id.ok_or(DecodeFault::Frame { id: None, why })
+}
+
+/// Why the members do not fit the type.
+#[derive(Clone, Copy, Debug)]
+enum Fault {
+    Member(&'static str),
+    Room,
+}
+
+/// The members that any type may have, not judged yet.
+#[derive(Clone, Copy, Debug)]
+struct Members<'a> {
+    room: Option<Raw<'a>>,
+    payload: Option<Raw<'a>>,
+    since: Option<Raw<'a>>,
+    token: Option<Raw<'a>>,
+    presence: Option<Raw<'a>>,
+    key: Option<Raw<'a>>,
+    ephemeral: Option<Raw<'a>>,
+}
+
+impl<'a> Members<'a> {
+    fn body(self, kind: &str) -> Result<Body<'a>, Fault> {
+        match kind {
+            "auth" => self.auth(),
+            "join" => self.join(),
+            "leave" => Ok(Body::Leave { room: self.room()? }),
+            "message" => self.message(),
+            "ping" => self.ping(),
+            "pong" => Ok(Body::Pong),
+            "history" => Ok(Body::History),
+            "presence" => Ok(Body::Presence),
+            _ => Ok(Body::Unknown),
+        }
+    }
+
+    fn auth(self) -> Result<Body<'a>, Fault> {
+        let why = "`payload` of `auth` must be there and be a string: the token";
+        let token = self.payload.and_then(Raw::as_str).ok_or(Fault::Member(why))?;
+        Ok(Body::Auth { token: Token::new(token) })
+    }
+
+    fn join(self) -> Result<Body<'a>, Fault> {
+        let room = self.room()?;
+        let since = self.since.map(since).transpose()?;
+        let token = self.token.map(|raw| {
+            raw.as_str().map(Token::new).ok_or(Fault::Member("`token` must be a string"))
+        });
+        let presence = flag(self.presence, "`presence` must be true or false")?;
+        Ok(Body::Join { room, since, token: token.transpose()?, presence })
+    }
+
+    fn message(self) -> Result<Body<'a>, Fault> {
+        let room = self.room()?;
+        let why = "`payload` of `message` must be there; it may be any JSON, null too";
+        let payload = self.payload.ok_or(Fault::Member(why))?;
+        let idempotency_key = self.key.map(idempotency_key).transpose()?;
+        let ephemeral = flag(self.ephemeral, "`ephemeral` must be true or false")?;
+        if ephemeral && idempotency_key.is_some() {
+            let why = "an ephemeral message is not remembered and takes no `idempotency_key`";
+            return Err(Fault::Member(why));
+        }
+        Ok(Body::Message { room, payload, idempotency_key, ephemeral })
+    }
+
+    fn ping(self) -> Result<Body<'a>, Fault> {
+        let why = "`payload` of `ping` must be a string of up to 64 bytes";
+        let payload = self.payload.map(|raw| {
+            raw.as_str().filter(|text| text.len() <= PING_BYTES).ok_or(Fault::Member(why))
+        });
+        Ok(Body::Ping { payload: payload.transpose()? })
+    }
+
+    fn room(self) -> Result<RoomText<'a>, Fault> {
+        let why = "`room` must be there and be a string";
+        let room = self.room.and_then(Raw::as_str).ok_or(Fault::Member(why))?;
+        RoomText::parse(room).map_err(|_| Fault::Room)
+    }
+}
+
+fn since(raw: Raw<'_>) -> Result<Since<'_>, Fault> {
+    let why = "`since` must be an object with `epoch`, a string of up to 32 characters, and \
+               `seq`, an integer from 0 to 2^53 - 1";
+    let Ok([Some(epoch), Some(seq)]) = json::object_of_doubles(raw.text(), &["epoch", "seq"])
+    else {
+        return Err(Fault::Member(why));
+    };
+    let epoch = epoch.as_str().filter(|epoch| epoch.chars().count() <= EPOCH_CHARS);
+    let (epoch, seq) = epoch.zip(seq.as_integer()).ok_or(Fault::Member(why))?;
+    Ok(Since { epoch, seq })
+}
+
+fn idempotency_key(raw: Raw<'_>) -> Result<IdempotencyKey<'_>, Fault> {
+    let why = "`idempotency_key` must be a string of 1 to 64 characters from 0x20 to 0x7E";
+    let key = raw.as_str().and_then(|text| IdempotencyKey::parse(text).ok());
+    key.ok_or(Fault::Member(why))
+}
+
+fn flag(raw: Option<Raw<'_>>, why: &'static str) -> Result<bool, Fault> {
+    raw.map_or(Ok(false), |raw| raw.as_bool().ok_or(Fault::Member(why)))
 }

@@ -1,6 +1,10 @@
 //! Room names: 1 to 128 bytes of `[A-Za-z0-9._:|@-]`, parsed once.
 
-use std::{borrow::Borrow, fmt, sync::Arc};
+use std::{
+    borrow::{Borrow, Cow},
+    fmt,
+    sync::Arc,
+};
 
 /// The longest room name, in bytes (`limits.room_name_bytes`).
 pub const ROOM_NAME_BYTES: usize = 128;
@@ -17,7 +21,7 @@ impl fmt::Display for BadRoomName {
 
 impl std::error::Error for BadRoomName {}
 
-/// A room name borrowed from a message.
+/// A borrowed room name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct RoomRef<'a>(&'a str);
 
@@ -39,6 +43,42 @@ impl<'a> RoomRef<'a> {
     /// An owned copy.
     pub fn to_name(self) -> RoomName {
         RoomName(self.0.into())
+    }
+}
+
+/// A room name as it stands in a message: borrowed, unless it was written with escapes.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct RoomText<'a>(Cow<'a, str>);
+
+impl<'a> RoomText<'a> {
+    /// Parses `text`.
+    ///
+    /// # Errors
+    /// See [`RoomRef::parse`].
+    pub fn parse(text: impl Into<Cow<'a, str>>) -> Result<Self, BadRoomName> {
+        let text = text.into();
+        RoomRef::parse(&text)?;
+        Ok(Self(text))
+    }
+
+    /// The name as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// The name, borrowed.
+    pub fn borrowed(&self) -> RoomRef<'_> {
+        RoomRef(&self.0)
+    }
+
+    /// An owned copy.
+    pub fn to_name(&self) -> RoomName {
+        self.borrowed().to_name()
+    }
+
+    /// The name as text, to be echoed.
+    pub fn into_text(self) -> Cow<'a, str> {
+        self.0
     }
 }
 

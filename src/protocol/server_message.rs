@@ -1,4 +1,12 @@
-//! What the server says, and its encoding as one JSON object.
+//! What the server says: the values, their encoding as one JSON object, and the way back.
+
+mod decode;
+mod encode;
+
+pub use decode::{
+    AckReceived, AuthOkReceived, Author, ErrorReceived, Heartbeat, JoinedReceived, LeftReceived,
+    Limits, MessageReceived, PongReceived, Received, ReceivedFault, ReconnectReceived,
+};
 
 use super::{close_code::CloseCode, error_code::ErrorCode, limits::SessionLimits};
 use std::borrow::Cow;
@@ -143,11 +151,4 @@ pub struct ErrorMessage<'a> {
     pub message: Cow<'a, str>,
     /// How long to wait.
     pub retry_after_ms: Option<u64>,
-}
-
-impl ServerMessage<'_> {
-    /// Appends the JSON text to `out`.
-    pub fn encode(&self, out: &mut Vec<u8>) {
-        todo!("{out:?}")
-    }
 }

@@ -2,8 +2,19 @@
 //!
 //! Duplicate member names at any level (after unescaping), nesting deeper than
 //! [`JSON_DEPTH`](super::limits::JSON_DEPTH), lone surrogates and a byte-order mark are faults.
-//! The pass keeps the text of the members that the caller names and copies nothing.
+//! The pass keeps the text of the members that the caller names and copies nothing. It takes
+//! time in proportion to the text (the names of one object are sorted), and memory for the
+//! names of open objects only.
 
+mod raw;
+mod scan;
+
+#[cfg(test)]
+mod tests;
+
+pub use raw::{Elements, Kind, Members, Raw};
+
+use scan::{Numbers, Scanner};
 use std::fmt;
 
 /// Why a text is not acceptable JSON. The offset is in bytes from the start of the text.
@@ -22,6 +33,8 @@ pub enum FaultKind {
     Syntax,
     /// A string has an invalid escape, a control character or a lone surrogate.
     String,
+    /// A number is beyond a double, where doubles are asked for.
+    Number,
     /// Nested deeper than the limit.
     Depth,
     /// A member name stands twice in one object.
@@ -35,6 +48,7 @@ impl fmt::Display for JsonFault {
         let what = match self.kind {
             FaultKind::Syntax => "not JSON",
             FaultKind::String => "invalid escape, control character or lone surrogate in a string",
+            FaultKind::Number => "a number beyond a double",
             FaultKind::Depth => "nested too deep",
             FaultKind::Duplicate => "duplicate member name",
             FaultKind::NotAnObject => "not a JSON object",
@@ -45,55 +59,9 @@ impl fmt::Display for JsonFault {
 
 impl std::error::Error for JsonFault {}
 
-/// The kind of a JSON value, from its first byte.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
-    /// `{..}`
-    Object,
-    /// `[..]`
-    Array,
-    /// `".."`
-    String,
-    /// a number
-    Number,
-    /// `true` or `false`
-    Bool,
-    /// `null`
-    Null,
-}
-
-/// The text of one value that passed the strict scan, without white space around it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Raw<'a>(&'a str);
-
-impl<'a> Raw<'a> {
-    /// The text as it stood.
-    pub const fn text(self) -> &'a str {
-        self.0
-    }
-
-    /// What kind of value it is.
-    pub fn kind(self) -> Kind {
-        todo!()
-    }
-
-    /// The string, borrowed if it has no escapes; `None` if it is no string.
-    pub fn as_str(self) -> Option<std::borrow::Cow<'a, str>> {
-        todo!()
-    }
-
-    /// The boolean, `None` if it is none.
-    pub fn as_bool(self) -> Option<bool> {
-        todo!()
-    }
-
-    /// A whole number from 0 to 2^53 - 1 written without fraction or exponent.
-    pub fn as_integer(self) -> Option<u64> {
-        todo!()
-    }
-}
-
 /// Scans `text` as one JSON object and returns the members called `names`, in that order.
+///
+/// A member is `None` if it is absent; a member that is `null` is there.
 ///
 /// # Errors
 /// The first [`JsonFault`] met.
@@ -101,5 +69,42 @@ pub fn object<'a, const N: usize>(
     text: &'a str,
     names: &[&str; N],
 ) -> Result<[Option<Raw<'a>>; N], JsonFault> {
-    todo!("{text} {names:?}")
+    pick(text, names, Numbers::Any)
+}
+
+/// Like [`object`], and every number at any level must fit a double.
+///
+/// # Errors
+/// The first [`JsonFault`] met.
+pub fn object_of_doubles<'a, const N: usize>(
+    text: &'a str,
+    names: &[&str; N],
+) -> Result<[Option<Raw<'a>>; N], JsonFault> {
+    pick(text, names, Numbers::Doubles)
+}
+
+fn pick<'a, const N: usize>(
+    text: &'a str,
+    names: &[&str; N],
+    numbers: Numbers,
+) -> Result<[Option<Raw<'a>>; N], JsonFault> {
+    let mut found = [None; N];
+    Scanner::new(text, numbers).outer_object(&mut |key, value| {
+        for (slot, name) in found.iter_mut().zip(names) {
+            if key.is(text, name) {
+                *slot = Some(value);
+            }
+        }
+    })?;
+    Ok(found)
+}
+
+/// Scans `text` as one JSON object and iterates over its members in the order of the text, for
+/// objects whose member names are data.
+///
+/// # Errors
+/// The first [`JsonFault`] met, anywhere in the text.
+pub fn members(text: &str) -> Result<Members<'_>, JsonFault> {
+    Scanner::new(text, Numbers::Any).outer_object(&mut |_, _| ())?;
+    Ok(Members::new(text))
 }
