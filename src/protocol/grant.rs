@@ -242,7 +242,7 @@ mod tests {
         for pattern in ["", "a*", "***", "**:a", "a b", "a/b", "é", &long] {
             assert_eq!(Pattern::parse(pattern), Err(BadGrant), "{pattern}");
         }
-        assert!(Pattern::parse(&long[1..]).is_ok());
+        assert!(Pattern::parse(&"x".repeat(ROOM_NAME_BYTES)).is_ok());
     }
 
     #[test]
