@@ -3,6 +3,8 @@
 #[cfg(feature = "server")]
 pub mod broker;
 #[cfg(feature = "server")]
+pub mod config;
+#[cfg(feature = "server")]
 pub(crate) mod connection;
 #[cfg(feature = "server")]
 pub mod outbox;

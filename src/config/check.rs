@@ -1,0 +1,265 @@
+//! Raw values become a [`Config`]: ranges, words, addresses, and what must stand together.
+
+use super::{
+    Config, ConfigError, HistoryConfig, LogConfig, LogFormat, LogLevel, OnUserLimit, Origin,
+    WORKERS_MAX,
+    raw::{RawConfig, Sourced, Value},
+};
+use crate::protocol::{
+    grant::Access,
+    limits::{AuthLimits, SessionLimits},
+};
+use std::{net::SocketAddr, ops::RangeInclusive};
+
+/// The transport takes this many times `limits.message_bytes`, and never less than the default.
+const TRANSPORT_FACTOR: u32 = 4;
+
+/// Checks everything and reports all problems at once.
+pub(super) fn check(raw: RawConfig) -> Result<Config, ConfigError> {
+    let mut check = Check { raw };
+    let listen = check.listen();
+    let workers = check.integer("workers", 0..=WORKERS_MAX, "threads", 0);
+    let connections = check.integer("connections", 0..=10_000_000, "connections", 0);
+    let drain_ms = check.integer("drain_ms", 0..=600_000, "milliseconds", 5_000);
+    let auth = check.auth();
+    let session = check.session();
+    let history = check.history();
+    let access = check.access();
+    let origins = check.origins();
+    let connections_per_user =
+        check.small("limits.connections_per_user", 1..=1_000_000, "connections", 32);
+    let on_user_limit = check.word("limits.on_user_limit", ON_USER_LIMIT).unwrap_or_default();
+    let log = LogConfig {
+        level: check.word("log.level", LOG_LEVEL).unwrap_or_default(),
+        format: check.word("log.format", LOG_FORMAT).unwrap_or_default(),
+    };
+    let issuer = check.issuer();
+    let RawConfig { problems, warnings, .. } = check.raw;
+    match (access, issuer) {
+        (Some(access), Some(issuer)) if problems.is_empty() => Ok(Config {
+            listen,
+            workers: usize::try_from(workers).unwrap_or(0),
+            connections: usize::try_from(connections).unwrap_or(0),
+            drain_ms,
+            auth,
+            session,
+            access,
+            history,
+            origins,
+            connections_per_user,
+            on_user_limit,
+            issuer,
+            log,
+            warnings,
+        }),
+        _ => Err(ConfigError { problems }),
+    }
+}
+
+const ON_USER_LIMIT: &[(&str, OnUserLimit)] =
+    &[("refuse", OnUserLimit::Refuse), ("replace_oldest", OnUserLimit::ReplaceOldest)];
+const ACCESS: &[(&str, Access)] = &[("open", Access::Open), ("granted", Access::Granted)];
+const LOG_LEVEL: &[(&str, LogLevel)] = &[
+    ("error", LogLevel::Error),
+    ("warn", LogLevel::Warn),
+    ("info", LogLevel::Info),
+    ("debug", LogLevel::Debug),
+    ("trace", LogLevel::Trace),
+];
+const LOG_FORMAT: &[(&str, LogFormat)] =
+    &[("auto", LogFormat::Auto), ("text", LogFormat::Text), ("json", LogFormat::Json)];
+
+/// The values that are left, and the problems so far. After a problem a check goes on with the
+/// default, so that one run shows them all.
+pub(super) struct Check {
+    pub(super) raw: RawConfig,
+}
+
+/// The general parts.
+impl Check {
+    pub(super) fn integer(
+        &mut self,
+        key: &str,
+        range: RangeInclusive<u64>,
+        unit: &str,
+        default: u64,
+    ) -> u64 {
+        let Some(Sourced { value: Value::Integer(number), origin }) = self.raw.take(key) else {
+            return default;
+        };
+        match u64::try_from(number).ok().filter(|number| range.contains(number)) {
+            Some(number) => number,
+            None => {
+                let (least, most) = (range.start(), range.end());
+                let what = format!("{number} is out of range: {least} to {most} ({unit})");
+                self.raw.problem(origin, key, what);
+                default
+            }
+        }
+    }
+
+    /// [`Check::integer`] for what fits 32 bits, as every range here does.
+    fn small(&mut self, key: &str, range: RangeInclusive<u64>, unit: &str, default: u32) -> u32 {
+        let number = self.integer(key, range, unit, default.into());
+        u32::try_from(number).unwrap_or(default)
+    }
+
+    pub(super) fn text(&mut self, key: &str) -> Option<(String, Origin)> {
+        match self.raw.take(key)? {
+            Sourced { value: Value::Text(text), origin } => Some((text, origin)),
+            Sourced { value: Value::Integer(_) | Value::Boolean(_), .. } => None,
+        }
+    }
+
+    /// A text of 1 to `max` bytes without control characters.
+    pub(super) fn plain(&mut self, key: &str, max: usize) -> Option<Box<str>> {
+        let (text, origin) = self.text(key)?;
+        if (1..=max).contains(&text.len()) && !text.chars().any(char::is_control) {
+            return Some(text.into());
+        }
+        let what = format!("takes 1 to {max} bytes of text without control characters");
+        self.raw.problem(origin, key, what);
+        None
+    }
+
+    pub(super) fn plain_list(&mut self, key: &str, max: usize) -> Vec<Box<str>> {
+        (0..self.raw.len(key)).filter_map(|at| self.plain(&format!("{key}.{at}"), max)).collect()
+    }
+
+    pub(super) fn word<T: Copy>(&mut self, key: &str, words: &[(&str, T)]) -> Option<T> {
+        let (text, origin) = self.text(key)?;
+        let found = words.iter().find(|(word, _)| *word == text).map(|(_, meaning)| *meaning);
+        if found.is_none() {
+            let known: Vec<String> = words.iter().map(|(word, _)| format!("{word:?}")).collect();
+            let what = format!("{text:?} is none of {}", known.join(", "));
+            self.raw.problem(origin, key, what);
+        }
+        found
+    }
+
+    pub(super) fn missing(&mut self, key: &str, what: &str) {
+        self.raw.problem(Origin::Default, key, what.to_owned());
+    }
+}
+
+/// The tables.
+impl Check {
+    fn listen(&mut self) -> SocketAddr {
+        const DEFAULT: SocketAddr =
+            SocketAddr::new(std::net::IpAddr::V4(std::net::Ipv4Addr::LOCALHOST), 7000);
+        let Some((text, origin)) = self.text("listen") else { return DEFAULT };
+        text.parse().unwrap_or_else(|_| {
+            let what = format!(
+                "{text:?} is no address with a port: write \"127.0.0.1:7000\", \"0.0.0.0:7000\" \
+                 or \"[::]:7000\""
+            );
+            self.raw.problem(origin, "listen", what);
+            DEFAULT
+        })
+    }
+
+    fn auth(&mut self) -> AuthLimits {
+        let default = AuthLimits::default();
+        let promised = default.deadline_ms;
+        let deadline_ms = self.integer("auth.deadline_ms", 20..=600_000, "milliseconds", promised);
+        if deadline_ms < promised {
+            self.raw.warnings.push(format!(
+                "auth.deadline_ms = {deadline_ms} is less than the {promised} that the protocol \
+                 promises to clients"
+            ));
+        }
+        AuthLimits { deadline_ms, ..default }
+    }
+
+    fn session(&mut self) -> SessionLimits {
+        let d = SessionLimits::default();
+        let message_bytes =
+            self.small("limits.message_bytes", 256..=16_777_216, "bytes", d.message_bytes);
+        let limits = SessionLimits {
+            message_bytes,
+            transport_bytes: d.transport_bytes.max(message_bytes.saturating_mul(TRANSPORT_FACTOR)),
+            messages_per_s: self.small(
+                "limits.messages_per_s",
+                1..=1_000_000,
+                "messages a second",
+                d.messages_per_s,
+            ),
+            burst: self.small("limits.burst", 1..=1_000_000, "messages", d.burst),
+            rooms: self.small("limits.rooms", 1..=100_000, "rooms of a connection", d.rooms),
+            outbox_bytes: self.small(
+                "limits.outbox_bytes",
+                4_096..=1_073_741_824,
+                "bytes",
+                d.outbox_bytes,
+            ),
+            heartbeat_interval_ms: self.heartbeat("interval_ms", d.heartbeat_interval_ms),
+            heartbeat_timeout_ms: self.heartbeat("timeout_ms", d.heartbeat_timeout_ms),
+            ..d
+        };
+        if limits.outbox_bytes < limits.message_bytes {
+            self.raw.warnings.push(format!(
+                "limits.outbox_bytes = {} is less than limits.message_bytes = {}: the largest \
+                 messages fill a member's queue alone",
+                limits.outbox_bytes, limits.message_bytes
+            ));
+        }
+        limits
+    }
+
+    fn heartbeat(&mut self, name: &str, default: u64) -> u64 {
+        self.integer(&format!("heartbeat.{name}"), 20..=3_600_000, "milliseconds", default)
+    }
+
+    fn history(&mut self) -> HistoryConfig {
+        let d = HistoryConfig::default();
+        HistoryConfig {
+            count: self.small("rooms.history.count", 0..=1_000_000, "messages", d.count),
+            age_ms: self.integer("rooms.history.age_ms", 0..=86_400_000, "milliseconds", d.age_ms),
+            bytes: self.small("rooms.history.bytes", 0..=1_073_741_824, "bytes", d.bytes),
+        }
+    }
+
+    fn access(&mut self) -> Option<Access> {
+        let absent = self.raw.origin("rooms.default").is_none();
+        if absent {
+            self.missing(
+                "rooms.default",
+                "not set: choose \"open\" (whoever is signed in may join every room) or \
+                 \"granted\" (only the rooms that the token's `rooms` claim names)",
+            );
+        }
+        self.word("rooms.default", ACCESS)
+    }
+
+    fn origins(&mut self) -> Vec<Box<str>> {
+        let texts = (0..self.raw.len("gate.origins")).map(|at| format!("gate.origins.{at}"));
+        let mut origins = Vec::new();
+        for key in texts {
+            let Some((text, origin)) = self.text(&key) else { continue };
+            if is_origin(&text) {
+                origins.push(text.into());
+            } else {
+                let what = format!(
+                    "{text:?} is no origin as browsers send it: write \"https://app.example\" \
+                     (lower case, no path, no final slash, the port only if unusual) or \"null\""
+                );
+                self.raw.problem(origin, &key, what);
+            }
+        }
+        origins
+    }
+}
+
+/// Whether `text` is an origin in the form of RFC 6454 6.2, as browsers send it.
+fn is_origin(text: &str) -> bool {
+    if text == "null" {
+        return true;
+    }
+    let Some((scheme, host)) = text.split_once("://") else { return false };
+    let plain = |byte: u8| byte.is_ascii_graphic() && !byte.is_ascii_uppercase();
+    let named = scheme.bytes().all(|b| b.is_ascii_lowercase() || b"0123456789+-.".contains(&b));
+    named
+        && !scheme.is_empty()
+        && !host.is_empty()
+        && host.bytes().all(|byte| plain(byte) && !b"/?#@*".contains(&byte))
+}

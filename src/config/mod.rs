@@ -1,0 +1,221 @@
+//! The configuration: three sources, merged and checked once, valid by construction afterwards.
+//!
+//! A TOML file is overlaid by the environment (`VESTIBULE_` and the path of a key joined by `__`,
+//! numbers for lists: `VESTIBULE_ISSUER__0__SECRET`), which is overlaid by flags. [`keys`] is the
+//! one table of what can be set. Whatever is wrong is reported in one go, each problem with the
+//! place that it comes from and without the value of a secret.
+
+mod check;
+mod error;
+mod issuer;
+pub mod keys;
+mod raw;
+mod secret;
+#[cfg(test)]
+mod tests;
+
+pub use error::{ConfigError, Origin, Problem};
+pub use secret::Secret;
+
+use crate::protocol::{
+    grant::Access,
+    limits::{AuthLimits, SessionLimits},
+};
+use raw::RawConfig;
+use std::{collections::BTreeMap, ffi::OsString, net::SocketAddr, path::Path};
+
+/// The largest configuration file, in bytes.
+pub const FILE_BYTES: u64 = 1024 * 1024;
+/// The largest file that holds a secret or a public key, in bytes.
+pub const KEY_FILE_BYTES: u64 = 64 * 1024;
+/// The most worker threads; a worker's number fits a `u16`.
+pub const WORKERS_MAX: u64 = 256;
+
+/// The configuration of a server. Every value has been checked.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// The public address; port 0 lets the system pick one.
+    pub listen: SocketAddr,
+    /// Worker threads; 0 is one per core.
+    pub workers: usize,
+    /// Connections at a time; 0 derives the cap from the descriptor limit.
+    pub connections: usize,
+    /// From the first signal to the exit, in milliseconds.
+    pub drain_ms: u64,
+    /// Limits before the verdict.
+    pub auth: AuthLimits,
+    /// Limits after it, heartbeat included.
+    pub session: SessionLimits,
+    /// Who may join where the token says nothing.
+    pub access: Access,
+    /// What each room remembers.
+    pub history: HistoryConfig,
+    /// The origins that may open a connection, each as a browser sends it; empty lets all in.
+    pub origins: Vec<Box<str>>,
+    /// Connections of one user at a time.
+    pub connections_per_user: u32,
+    /// What happens over that cap.
+    pub on_user_limit: OnUserLimit,
+    /// Whose tokens are accepted.
+    pub issuer: IssuerConfig,
+    /// What is logged, and how.
+    pub log: LogConfig,
+    /// What is allowed but worth a line in the log at start.
+    pub warnings: Vec<String>,
+}
+
+/// What each room remembers; the first bound that is reached counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct HistoryConfig {
+    /// Messages.
+    pub count: u32,
+    /// Age, in milliseconds.
+    pub age_ms: u64,
+    /// Bytes of encoded messages.
+    pub bytes: u32,
+}
+
+impl Default for HistoryConfig {
+    fn default() -> Self {
+        Self { count: 256, age_ms: 300_000, bytes: 1024 * 1024 }
+    }
+}
+
+/// What happens when a user opens one connection too many.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum OnUserLimit {
+    /// The new connection is closed (4430).
+    #[default]
+    Refuse,
+    /// The oldest connection is closed (4423) and the new one takes its place.
+    ReplaceOldest,
+}
+
+/// Whose tokens are accepted, and how they are judged.
+#[derive(Clone, Debug)]
+pub struct IssuerConfig {
+    /// A name for logs.
+    pub name: Box<str>,
+    /// The `iss` that a token must have; `None` leaves it unchecked.
+    pub iss: Option<Box<str>>,
+    /// The `aud` values of which a token must have one; empty leaves it unchecked.
+    pub aud: Vec<Box<str>>,
+    /// What signatures are checked with.
+    pub key: KeyConfig,
+    /// Where `key` was set, for messages about it.
+    pub key_origin: Origin,
+    /// The one algorithm, by its JOSE name (RFC 7518 3.1); `None` where the key says it all.
+    pub algorithm: Option<&'static str>,
+    /// Tolerance for clocks that differ, in milliseconds.
+    pub leeway_ms: u64,
+    /// The claim that names the user.
+    pub subject_claim: Box<str>,
+    /// Whether that claim may be an integer (it becomes its decimal text).
+    pub subject_integers: bool,
+    /// Claims that a token must have, with exactly these values.
+    pub required_claims: BTreeMap<Box<str>, serde_json::Value>,
+    /// Stands before the subject in the public id of a user.
+    pub user_prefix: Box<str>,
+}
+
+/// What signatures are checked with.
+#[derive(Clone, Debug)]
+pub enum KeyConfig {
+    /// A shared secret (HS256, HS384, HS512).
+    Secret(Secret),
+    /// A public key in PEM.
+    PublicKey(Box<[u8]>),
+}
+
+/// What is logged, and how.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct LogConfig {
+    /// The least important lines that are written.
+    pub level: LogLevel,
+    /// Their form.
+    pub format: LogFormat,
+}
+
+/// How important a line must be to be written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum LogLevel {
+    /// Only what went wrong on our side.
+    Error,
+    /// And what an operator should look at.
+    Warn,
+    /// And the life of the server.
+    #[default]
+    Info,
+    /// And the life of each connection.
+    Debug,
+    /// And every step; never payloads or tokens.
+    Trace,
+}
+
+/// The form of log lines.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum LogFormat {
+    /// Text on a terminal, JSON elsewhere.
+    #[default]
+    Auto,
+    /// Text for people.
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+/// Where a configuration comes from, the weakest source first.
+#[derive(Debug, Default)]
+pub struct Sources<'a> {
+    /// A TOML file; without one the environment must say enough.
+    pub file: Option<&'a Path>,
+    /// Names and values, as of [`std::env::vars_os`].
+    pub environment: Vec<(OsString, OsString)>,
+    /// Flags of the command line.
+    pub flags: Vec<Flag>,
+}
+
+/// One value of the command line.
+#[derive(Clone)]
+pub struct Flag {
+    /// What a message calls it, such as `--listen`.
+    pub name: &'static str,
+    /// The path of the key that it sets, such as `log.level`.
+    pub key: &'static str,
+    /// Its text; may be a secret.
+    pub value: String,
+}
+
+impl std::fmt::Debug for Flag {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Flag").field("name", &self.name).finish_non_exhaustive()
+    }
+}
+
+impl Config {
+    /// Reads, merges and checks all sources.
+    ///
+    /// # Errors
+    /// [`ConfigError`] with every problem found.
+    pub fn load(sources: Sources<'_>) -> Result<Self, ConfigError> {
+        let mut raw = RawConfig::default();
+        if let Some(path) = sources.file {
+            raw.read_file(path);
+        }
+        raw.overlay_environment(sources.environment);
+        raw.overlay_flags(sources.flags);
+        check::check(raw)
+    }
+
+    /// Checks a TOML text, overlaid by `flags`; the environment is not looked at. Messages call
+    /// the text `name`.
+    ///
+    /// # Errors
+    /// [`ConfigError`] with every problem found.
+    pub fn from_toml(name: &str, text: &str, flags: Vec<Flag>) -> Result<Self, ConfigError> {
+        let mut raw = RawConfig::default();
+        raw.read_text(name, text);
+        raw.overlay_flags(flags);
+        check::check(raw)
+    }
+}

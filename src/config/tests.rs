@@ -1,0 +1,464 @@
+//! Every key by every source, and every text that tells what is wrong.
+
+use super::*;
+use std::fs;
+
+const LEAST: &str =
+    "rooms.default = \"open\"\n[[issuer]]\nsecret = \"sesame-sesame-sesame-sesame-sesame\"\n";
+
+fn file(text: &str) -> Result<Config, ConfigError> {
+    Config::from_toml("v.toml", text, Vec::new())
+}
+
+/// [`LEAST`] overlaid by variables.
+fn environment(variables: &[(&str, &str)]) -> Result<Config, ConfigError> {
+    let mut raw = RawConfig::default();
+    raw.read_text("v.toml", LEAST);
+    raw.overlay_environment(variables.iter().map(|(n, v)| (n.into(), v.into())).collect());
+    check::check(raw)
+}
+
+/// [`LEAST`] overlaid by flags.
+fn flag(key: &'static str, value: &str) -> Result<Config, ConfigError> {
+    let flag = Flag { name: "--flag", key, value: value.to_owned() };
+    Config::from_toml("v.toml", LEAST, vec![flag])
+}
+
+fn texts(result: Result<Config, ConfigError>) -> Vec<String> {
+    result.unwrap_err().problems.iter().map(Problem::to_string).collect()
+}
+
+/// Path, value and the text of the refusal.
+fn refused(cases: &[(&str, &str, &str)]) {
+    for (path, value, expected) in cases {
+        assert_eq!(texts(file(&document(path, value))), [*expected]);
+    }
+}
+
+/// Path, TOML and text of a value, and how to see it.
+type Row = (&'static str, &'static str, &'static str, fn(&Config) -> String);
+
+fn show(value: impl std::fmt::Debug) -> String {
+    format!("{value:?}")
+}
+
+/// One row for every key but those that name a key of the issuer.
+const ROWS: &[Row] = &[
+    ("listen", "\"[::1]:80\"", "[::1]:80", |c| c.listen.to_string()),
+    ("workers", "3", "3", |c| show(c.workers)),
+    ("connections", "900", "900", |c| show(c.connections)),
+    ("drain_ms", "0x10", "16", |c| show(c.drain_ms)),
+    ("auth.deadline_ms", "20_000", "20000", |c| show(c.auth.deadline_ms)),
+    ("issuer.0.name", "'app'", "app", |c| c.issuer.name.to_string()),
+    ("issuer.0.iss", "'https://a'", "https://a", |c| c.issuer.iss.clone().unwrap().into()),
+    ("issuer.0.aud.0", "'chat'", "chat", |c| c.issuer.aud.join(",")),
+    ("issuer.0.algorithm", "'HS512'", "HS512", |c| c.issuer.algorithm.unwrap().into()),
+    ("issuer.0.leeway_ms", "0", "0", |c| show(c.issuer.leeway_ms)),
+    ("issuer.0.subject_claim", "'user_id'", "user_id", |c| c.issuer.subject_claim.to_string()),
+    ("issuer.0.subject_integers", "true", "true", |c| show(c.issuer.subject_integers)),
+    ("issuer.0.required_claims.token_type", "'access'", "access", |c| {
+        c.issuer.required_claims["token_type"].as_str().unwrap().into()
+    }),
+    ("issuer.0.user_prefix", "'app:'", "app:", |c| c.issuer.user_prefix.to_string()),
+    ("heartbeat.interval_ms", "500", "500", |c| show(c.session.heartbeat_interval_ms)),
+    ("heartbeat.timeout_ms", "600", "600", |c| show(c.session.heartbeat_timeout_ms)),
+    ("gate.origins.0", "'https://a.example:8443'", "https://a.example:8443", |c| {
+        c.origins.join(",")
+    }),
+    ("limits.message_bytes", "1000", "1000", |c| show(c.session.message_bytes)),
+    ("limits.messages_per_s", "11", "11", |c| show(c.session.messages_per_s)),
+    ("limits.burst", "12", "12", |c| show(c.session.burst)),
+    ("limits.rooms", "13", "13", |c| show(c.session.rooms)),
+    ("limits.outbox_bytes", "65536", "65536", |c| show(c.session.outbox_bytes)),
+    ("limits.connections_per_user", "14", "14", |c| show(c.connections_per_user)),
+    ("limits.on_user_limit", "'replace_oldest'", "ReplaceOldest", |c| show(c.on_user_limit)),
+    ("rooms.default", "'granted'", "Granted", |c| show(c.access)),
+    ("rooms.history.count", "1", "1", |c| show(c.history.count)),
+    ("rooms.history.age_ms", "2", "2", |c| show(c.history.age_ms)),
+    ("rooms.history.bytes", "3", "3", |c| show(c.history.bytes)),
+    ("log.level", "'debug'", "Debug", |c| show(c.log.level)),
+    ("log.format", "'json'", "Json", |c| show(c.log.format)),
+];
+
+/// `path = value` as a TOML document with [`LEAST`], list entries and tables in their own form.
+fn document(path: &str, value: &str) -> String {
+    let least = LEAST.strip_prefix("rooms.default = \"open\"\n").unwrap();
+    let rooms = if path == "rooms.default" { "" } else { "rooms.default = \"open\"\n" };
+    let entry = |path: &str| match path.strip_suffix(".0") {
+        Some(list) => format!("{list} = [{value}]\n"),
+        None => format!("{path} = {value}\n"),
+    };
+    match path.strip_prefix("issuer.0.") {
+        Some(key) => format!("{rooms}{least}{}", entry(key)),
+        None => format!("{rooms}{}{least}", entry(path)),
+    }
+}
+
+fn variable(path: &str) -> String {
+    format!("VESTIBULE_{}", path.replace('.', "__").to_uppercase())
+}
+
+#[test]
+fn every_key_is_in_the_rows() {
+    for (key, _) in keys::KEYS {
+        let path = key.replace('#', "0").replace('*', "token_type");
+        let of_a_key = ["secret", "secret_file", "public_key_file"];
+        let elsewhere = of_a_key.iter().any(|name| path == format!("issuer.0.{name}"));
+        assert!(elsewhere || ROWS.iter().any(|row| row.0 == path), "{path} has no row");
+    }
+}
+
+#[test]
+fn every_key_can_be_set_by_every_source() {
+    for (path, toml, text, see) in ROWS {
+        let by_file = file(&document(path, toml)).unwrap_or_else(|e| panic!("{path}: {e}"));
+        assert_eq!(see(&by_file), *text, "{path} by file");
+        let by_variable = environment(&[(&variable(path), text_value(path, text))]).unwrap();
+        assert_eq!(see(&by_variable), *text, "{path} by environment");
+        let by_flag = flag(path, text_value(path, text)).unwrap();
+        assert_eq!(see(&by_flag), *text, "{path} by flag");
+    }
+}
+
+/// Words are shown by the name of their variant.
+fn text_value<'a>(path: &str, shown: &'a str) -> &'a str {
+    match (path, shown) {
+        ("limits.on_user_limit", _) => "replace_oldest",
+        ("rooms.default", _) => "granted",
+        ("log.level", _) => "debug",
+        ("log.format", _) => "json",
+        (_, shown) => shown,
+    }
+}
+
+#[test]
+fn the_least_gives_the_published_defaults() {
+    let config = file(LEAST).unwrap();
+    assert_eq!(config.listen.to_string(), "127.0.0.1:7000");
+    assert_eq!((config.workers, config.connections, config.drain_ms), (0, 0, 5_000));
+    assert_eq!(config.auth, AuthLimits::default());
+    assert_eq!(config.session, SessionLimits::default());
+    assert_eq!(config.access, Access::Open);
+    assert_eq!(config.history, HistoryConfig { count: 256, age_ms: 300_000, bytes: 1_048_576 });
+    assert!(config.origins.is_empty());
+    assert_eq!((config.connections_per_user, config.on_user_limit), (32, OnUserLimit::Refuse));
+    assert_eq!(config.log, LogConfig { level: LogLevel::Info, format: LogFormat::Auto });
+    let issuer = config.issuer;
+    assert_eq!(
+        (&*issuer.name, issuer.leeway_ms, &*issuer.subject_claim),
+        ("default", 5_000, "sub")
+    );
+    assert_eq!(issuer.key_origin, Origin::File { name: "v.toml".into(), line: 3 });
+    assert!(!issuer.subject_integers && issuer.required_claims.is_empty());
+    assert_eq!(
+        config.warnings,
+        [
+            "issuer.0.iss is not set: `iss` is not checked",
+            "issuer.0.aud is not set: `aud` is not checked"
+        ]
+    );
+}
+
+#[test]
+fn flags_go_over_the_environment_and_that_over_the_file() {
+    let mut raw = RawConfig::default();
+    raw.read_text("v.toml", &format!("workers = 1\ndrain_ms = 1\nconnections = 1\n{LEAST}"));
+    raw.overlay_environment(vec![
+        ("VESTIBULE_WORKERS".into(), "2".into()),
+        ("VESTIBULE_DRAIN_MS".into(), "2".into()),
+    ]);
+    raw.overlay_flags(vec![Flag { name: "--workers", key: "workers", value: "3".into() }]);
+    let config = check::check(raw).unwrap();
+    assert_eq!((config.workers, config.drain_ms, config.connections), (3, 2, 1));
+}
+
+#[test]
+fn the_environment_alone_is_enough() {
+    let sources = Sources {
+        environment: vec![
+            ("VESTIBULE_ISSUER__0__SECRET".into(), "base64:c2VzYW1l".into()),
+            ("VESTIBULE_ROOMS__DEFAULT".into(), "granted".into()),
+            ("PATH".into(), "/bin".into()),
+        ],
+        ..Sources::default()
+    };
+    let config = Config::load(sources).unwrap();
+    let KeyConfig::Secret(secret) = config.issuer.key else { panic!("a secret") };
+    assert_eq!(secret.reveal(), b"sesame");
+}
+
+#[test]
+fn lists_grow_by_their_numbers_whatever_the_order() {
+    let names: Vec<(String, String)> = (0..12)
+        .rev()
+        .map(|at| (format!("VESTIBULE_ISSUER__0__AUD__{at}"), format!("a{at}")))
+        .collect();
+    let pairs: Vec<(&str, &str)> = names.iter().map(|(n, v)| (n.as_str(), v.as_str())).collect();
+    let config = environment(&pairs).unwrap();
+    let expected: Vec<String> = (0..12).map(|at| format!("a{at}")).collect();
+    assert_eq!(config.issuer.aud.iter().map(|aud| aud.to_string()).collect::<Vec<_>>(), expected);
+    assert_eq!(
+        texts(environment(&[("VESTIBULE_GATE__ORIGINS__1", "null")])),
+        ["VESTIBULE_GATE__ORIGINS__1: gate.origins.1: entry 0 is missing: number them from 0, \
+             no gaps"]
+    );
+}
+
+#[test]
+fn foreign_variables_are_ignored_with_a_word() {
+    let config = environment(&[
+        ("VESTIBULE_PORT", "tcp://10.0.0.1:7000"),
+        ("VESTIBULE_LIMITS", "x"),
+        ("VESTIBULE_ISSUER__0__AUD", "chat"),
+        ("VESTIBULE_ISSUER", "x"),
+        ("VESTIBULE_LIMITS__BRUST", "9"),
+        ("VESTIBULE_listen", "0.0.0.0:1"),
+        ("VESTIBULE_ISSUER__0__JWKS_URL", "https://a"),
+        ("VESTIBULES", "9"),
+    ])
+    .unwrap();
+    assert_eq!(config.issuer.aud.len(), 0);
+    let mut ignored: Vec<_> = config.warnings.iter().filter(|w| w.contains("ignored")).collect();
+    ignored.sort();
+    assert_eq!(
+        ignored,
+        [
+            "VESTIBULE_ISSUER names a list of tables: set VESTIBULE_ISSUER__0__KEY; it is ignored",
+            "VESTIBULE_ISSUER__0__AUD names a list: set VESTIBULE_ISSUER__0__AUD__0, \
+             VESTIBULE_ISSUER__0__AUD__1, and so on; it is ignored",
+            "VESTIBULE_ISSUER__0__JWKS_URL is no setting; it is ignored",
+            "VESTIBULE_LIMITS names a table, not a value; it is ignored",
+            "VESTIBULE_LIMITS__BRUST is no setting; did you mean VESTIBULE_LIMITS__BURST?; it is \
+             ignored",
+            "VESTIBULE_PORT is no setting; it is ignored",
+            "VESTIBULE_listen is no setting; did you mean VESTIBULE_LISTEN?; it is ignored",
+        ]
+    );
+}
+
+#[test]
+fn unknown_keys_are_refused_with_the_nearest_known_one() {
+    let cases: &[(&str, &str)] = &[
+        ("lisen = 'x'", "v.toml:1: lisen: unknown key; did you mean `listen`?"),
+        ("deadline_ms = 5", "v.toml:1: deadline_ms: unknown key; did you mean `auth.deadline_ms`?"),
+        (
+            "[limits]\nbrust = 5",
+            "v.toml:2: limits.brust: unknown key; did you mean `limits.burst`?",
+        ),
+        (
+            "[admin]\nlisten = 'x'",
+            "v.toml:1: admin: unknown key; known here: listen, workers, connections, drain_ms, \
+             auth, issuer, heartbeat, gate, limits, rooms, log",
+        ),
+        ("[gate]\nplaces = 5", "v.toml:2: gate.places: unknown key; known here: origins"),
+        (
+            "[[rooms.rule]]\nmatch = 'x'",
+            "v.toml:1: rooms.rule: unknown key; known here: default, history",
+        ),
+        (
+            "[auth.deadline_ms]\nx = 5",
+            "v.toml:1: auth.deadline_ms: takes a whole number, not a table",
+        ),
+    ];
+    for (text, expected) in cases {
+        assert_eq!(texts(file(&format!("{text}\n")))[0], *expected);
+    }
+    let issuer = texts(file(&format!("{LEAST}jwks_url = 'https://a'\n")));
+    assert!(
+        issuer[0].starts_with("v.toml:4: issuer.0.jwks_url: unknown key; known here: name, iss")
+    );
+}
+
+#[test]
+fn values_out_of_range_or_of_another_type_are_refused() {
+    let cases: &[(&str, &str, &str)] = &[
+        (
+            "listen",
+            "'localhost'",
+            "v.toml:2: listen: \"localhost\" is no address with a port: write \"127.0.0.1:7000\", \
+             \"0.0.0.0:7000\" or \"[::]:7000\"",
+        ),
+        ("listen", "7000", "v.toml:2: listen: takes a string, not an integer"),
+        ("workers", "257", "v.toml:2: workers: 257 is out of range: 0 to 256 (threads)"),
+        ("workers", "-1", "v.toml:2: workers: -1 is out of range: 0 to 256 (threads)"),
+        ("workers", "1.5", "v.toml:2: workers: takes a whole number, not a float"),
+        ("auth", "5", "v.toml:2: auth: is a table: write [auth]"),
+        (
+            "auth.deadline_ms",
+            "10",
+            "v.toml:2: auth.deadline_ms: 10 is out of range: 20 to 600000 (milliseconds)",
+        ),
+        ("limits.burst", "0", "v.toml:2: limits.burst: 0 is out of range: 1 to 1000000 (messages)"),
+        (
+            "limits.on_user_limit",
+            "'evict'",
+            "v.toml:2: limits.on_user_limit: \"evict\" is none of \"refuse\", \"replace_oldest\"",
+        ),
+        ("gate.origins", "'*'", "v.toml:2: gate.origins: is a list: write [\"...\", \"...\"]"),
+    ];
+    refused(cases);
+    assert_eq!(
+        texts(environment(&[("VESTIBULE_WORKERS", "many")])),
+        ["VESTIBULE_WORKERS: workers: \"many\" is not a whole number"]
+    );
+    assert_eq!(
+        texts(flag("log.level", "loud")),
+        ["--flag: log.level: \"loud\" is none of \"error\", \"warn\", \"info\", \"debug\", \
+             \"trace\""]
+    );
+}
+
+#[test]
+fn words_and_names_of_the_wrong_form_are_refused() {
+    refused(&[
+        (
+            "gate.origins.0",
+            "'https://A.example/'",
+            "v.toml:2: gate.origins.0: \"https://A.example/\" is no origin as browsers send it: \
+             write \"https://app.example\" (lower case, no path, no final slash, the port only if \
+             unusual) or \"null\"",
+        ),
+        (
+            "rooms.default",
+            "'closed'",
+            "v.toml:1: rooms.default: \"closed\" is none of \"open\", \"granted\"",
+        ),
+        (
+            "issuer.0.algorithm",
+            "'none'",
+            "v.toml:4: issuer.0.algorithm: \"none\" is none of \"HS256\", \"HS384\", \"HS512\", \
+             \"RS256\", \"RS384\", \"RS512\", \"PS256\", \"PS384\", \"PS512\", \"ES256\", \
+             \"ES384\", \"EdDSA\"",
+        ),
+        (
+            "issuer.0.name",
+            "''",
+            "v.toml:4: issuer.0.name: takes 1 to 64 bytes of text without control characters",
+        ),
+        (
+            "issuer.0.required_claims.roles",
+            "['a']",
+            "v.toml:4: issuer.0.required_claims.roles: takes a string, a whole number, or true or \
+             false, not an array",
+        ),
+    ]);
+}
+
+#[test]
+fn what_is_missing_or_too_much_is_said() {
+    assert_eq!(
+        texts(file("")),
+        [
+            "configuration: rooms.default: not set: choose \"open\" (whoever is signed in may \
+             join every room) or \"granted\" (only the rooms that the token's `rooms` claim names)",
+            "configuration: issuer: not set: say whose tokens are accepted, in the file \
+             ([[issuer]] with `secret`, `secret_file` or `public_key_file`) or in the environment \
+             (VESTIBULE_ISSUER__0__SECRET)",
+        ]
+    );
+    assert_eq!(
+        texts(file(&format!("{LEAST}[[issuer]]\nsecret = 'b'\n"))),
+        ["configuration: issuer: 2 are set: this version takes exactly one [[issuer]]"]
+    );
+    assert_eq!(
+        texts(file("rooms.default = 'open'\n[issuer]\nsecret = 'b'\n"))[0],
+        "v.toml:2: issuer: is a list of tables: write [[issuer]]"
+    );
+    assert_eq!(
+        texts(file("rooms.default = 'open'\n[[issuer]]\n")),
+        ["configuration: issuer.0: has no key: set `secret`, `secret_file` or \
+             `public_key_file`"]
+    );
+    assert_eq!(
+        texts(environment(&[("VESTIBULE_ISSUER__0__SECRET_FILE", "s")])),
+        ["VESTIBULE_ISSUER__0__SECRET_FILE: issuer.0.secret_file: cannot stand beside \
+             issuer.0.secret (v.toml:3): set one of them"]
+    );
+}
+
+#[test]
+fn no_message_and_no_print_shows_a_secret() {
+    let bad = [
+        "[[issuer]]\nsecret = \"sesame\n",
+        "[[issuer]]\nsecret = 'sesame' sesame\n",
+        "[[issuer]]\nsecret = ['sesame']\n",
+        "[[issuer]]\nsecret = 'base64:sesame!'\nsecret_file = 'x'\n",
+        "[[issuer]]\nsecret = 'base64:sesame!'\n",
+    ];
+    for text in bad {
+        let error = file(text).unwrap_err();
+        assert!(!format!("{error} {error:?}").contains("sesame"), "{error}");
+    }
+    let config = file(LEAST).unwrap();
+    assert!(!format!("{config:?}").contains("sesame"));
+    let flag = Flag { name: "--x", key: "issuer.0.secret", value: "sesame".into() };
+    assert!(!format!("{flag:?}").contains("sesame"));
+}
+
+#[test]
+fn a_text_that_is_no_toml_is_refused_with_its_line() {
+    let error = texts(file("workers = 1\nworkers = 2\n"));
+    assert!(error[0].starts_with("v.toml:2: not TOML: duplicate key"), "{error:?}");
+}
+
+#[test]
+fn files_are_found_beside_the_configuration_and_bounded() {
+    let dir = std::env::temp_dir().join(format!("vestibule-config-{}", std::process::id()));
+    fs::create_dir_all(&dir).unwrap();
+    let path = dir.join("v.toml");
+    fs::write(&path, "rooms.default = 'open'\n[[issuer]]\nsecret_file = 'key'\n").unwrap();
+    let load = || Config::load(Sources { file: Some(&path), ..Sources::default() });
+    let missing = texts(load());
+    assert!(missing[0].contains(":3: issuer.0.secret_file: cannot read "), "{missing:?}");
+    for (content, bytes) in
+        [("sesame\n", &b"sesame"[..]), ("sesame\n\n", b"sesame\n"), ("base64:AAE=\r\n", &[0, 1])]
+    {
+        fs::write(dir.join("key"), content).unwrap();
+        let KeyConfig::Secret(secret) = load().unwrap().issuer.key else { panic!("a secret") };
+        assert_eq!(secret.reveal(), bytes);
+    }
+    fs::write(dir.join("key"), "\n").unwrap();
+    assert!(texts(load())[0].ends_with("issuer.0.secret_file: is empty"));
+    fs::write(dir.join("key"), vec![b'a'; KEY_FILE_BYTES as usize + 1]).unwrap();
+    assert!(texts(load())[0].ends_with("larger than 65536 bytes"));
+    fs::write(&path, "rooms.default = 'open'\n[[issuer]]\npublic_key_file = 'key'\n").unwrap();
+    fs::write(dir.join("key"), "-----BEGIN PUBLIC KEY-----\n").unwrap();
+    assert!(matches!(load().unwrap().issuer.key, KeyConfig::PublicKey(pem) if pem.len() == 27));
+    fs::write(&path, [0xFF]).unwrap();
+    assert!(texts(load())[0].ends_with("v.toml is not UTF-8"));
+    fs::remove_dir_all(&dir).unwrap();
+    assert!(texts(load())[0].starts_with("configuration: cannot read "));
+}
+
+#[test]
+fn claims_from_the_environment_have_their_types() {
+    let config = environment(&[
+        ("VESTIBULE_ISSUER__0__REQUIRED_CLAIMS__TENANT", "7"),
+        ("VESTIBULE_ISSUER__0__REQUIRED_CLAIMS__EMAIL_VERIFIED", "true"),
+    ])
+    .unwrap();
+    let claims = config.issuer.required_claims;
+    assert_eq!(claims["tenant"], serde_json::json!(7));
+    assert_eq!(claims["email_verified"], serde_json::json!(true));
+    let dotted = file(&format!("{LEAST}required_claims = {{ 'https://a/b.c' = 'x' }}\n")).unwrap();
+    assert_eq!(dotted.issuer.required_claims["https://a/b.c"], serde_json::json!("x"));
+}
+
+#[test]
+fn large_messages_raise_the_cap_of_the_transport() {
+    let with = |bytes: &str| file(&document("limits.message_bytes", bytes)).unwrap();
+    assert_eq!(with("1000").session.transport_bytes, 262_144);
+    assert_eq!(with("1048576").session.transport_bytes, 4_194_304);
+    let tight = file(&document("limits.outbox_bytes", "4096")).unwrap();
+    assert!(tight.warnings.iter().any(|w| w.contains("limits.outbox_bytes = 4096 is less than")));
+}
+
+proptest::proptest! {
+    #[test]
+    fn no_text_and_no_variable_panics(text in "\\PC{0,200}", name in "[A-Z0-9_]{0,40}") {
+        let _ = file(&text);
+        let mut raw = RawConfig::default();
+        raw.overlay_environment(vec![(format!("VESTIBULE_{name}").into(), text.into())]);
+        let _ = check::check(raw);
+    }
+}
