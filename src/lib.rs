@@ -7,6 +7,8 @@ pub mod config;
 #[cfg(feature = "server")]
 pub(crate) mod connection;
 #[cfg(feature = "server")]
+pub(crate) mod gate;
+#[cfg(feature = "server")]
 pub mod outbox;
 pub mod protocol;
 #[cfg(feature = "server")]
