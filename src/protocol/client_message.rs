@@ -83,7 +83,7 @@ fn printable(text: Cow<'_, str>) -> Result<Cow<'_, str>, BadId> {
 /// `since` of a `join`: where the client stopped.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Since<'a> {
-    /// The incarnation of the room's history, at most 32 characters.
+    /// The incarnation of the room's history, 1 to 32 characters.
     pub epoch: Cow<'a, str>,
     /// The last message that the client has, 0 to 2^53 - 1.
     pub seq: u64,
@@ -331,13 +331,13 @@ impl<'a> Members<'a> {
 }
 
 fn since(raw: Raw<'_>) -> Result<Since<'_>, Fault> {
-    let why = "`since` must be an object with `epoch`, a string of up to 32 characters, and \
+    let why = "`since` must be an object with `epoch`, a string of 1 to 32 characters, and \
                `seq`, an integer from 0 to 2^53 - 1";
     let Ok([Some(epoch), Some(seq)]) = json::object_of_doubles(raw.text(), &["epoch", "seq"])
     else {
         return Err(Fault::Member(why));
     };
-    let epoch = epoch.as_str().filter(|epoch| epoch.chars().count() <= EPOCH_CHARS);
+    let epoch = epoch.as_str().filter(|epoch| (1..=EPOCH_CHARS).contains(&epoch.chars().count()));
     let (epoch, seq) = epoch.zip(seq.as_integer()).ok_or(Fault::Member(why))?;
     Ok(Since { epoch, seq })
 }

@@ -3,6 +3,9 @@
 mod decode;
 mod encode;
 
+#[cfg(test)]
+mod tests;
+
 pub use decode::{
     AckReceived, AuthOkReceived, Author, ErrorReceived, Heartbeat, JoinedReceived, LeftReceived,
     Limits, MessageReceived, PongReceived, Received, ReceivedFault, ReconnectReceived,

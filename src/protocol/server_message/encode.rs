@@ -84,29 +84,29 @@ impl AuthOk<'_> {
 impl ErrorMessage<'_> {
     fn encode(&self, out: &mut Vec<u8>) {
         Object::message(out, "error")
+            .optional("id", self.id.as_deref())
+            .optional("room", self.room.as_deref())
             .value("code", self.code.as_str())
             .value("message", &self.message)
             .value("retry", self.code.retry().as_str())
             .optional("retry_after_ms", self.retry_after_ms)
             .value("fatal", false)
-            .optional("id", self.id.as_deref())
-            .optional("room", self.room.as_deref())
             .end();
     }
 }
 
 fn encode_fatal(out: &mut Vec<u8>, id: Option<&str>, code: CloseCode, retry_after_ms: Option<u64>) {
     Object::message(out, "error")
+        .optional("id", id)
         .value("code", code.name())
         .value("message", code.message())
         .value("retry", code.retry().as_str())
         .optional("retry_after_ms", retry_after_ms)
         .value("fatal", true)
-        .optional("id", id)
         .end();
 }
 
-/// What a message needs beside its texts: names, punctuation and three numbers.
+/// What a message needs beside its texts, in bytes: names, punctuation and two numbers.
 const MESSAGE_FRAME_BYTES: usize = 192;
 
 impl RoomMessage<'_> {
@@ -126,21 +126,10 @@ impl RoomMessage<'_> {
     }
 
     /// About the length of the JSON text, in bytes: enough unless much has to be escaped.
-    pub fn size_hint(&self) -> usize {
+    fn size_hint(&self) -> usize {
         let texts = [Some(&self.room), self.user.as_ref(), self.info.as_ref()];
         let texts = texts.into_iter().chain([Some(&self.payload), self.idempotency_key.as_ref()]);
         texts.flatten().map(|text| text.len()).sum::<usize>() + MESSAGE_FRAME_BYTES
-    }
-
-    /// The variant for the author's connections, made from the encoded variant for all others.
-    ///
-    /// It is what [`encode`](Self::encode) gives with `idempotency_key`, at the cost of a copy.
-    pub fn with_key(encoded: &[u8], idempotency_key: &str) -> Vec<u8> {
-        let open = encoded.strip_suffix(b"}").unwrap_or(encoded);
-        let mut out = Vec::with_capacity(open.len() + idempotency_key.len() + 32);
-        out.extend_from_slice(open);
-        Object { out: &mut out, empty: false }.value("idempotency_key", idempotency_key).end();
-        out
     }
 }
 
