@@ -2,6 +2,8 @@
 
 #[cfg(feature = "server")]
 pub mod broker;
+#[cfg(feature = "client")]
+pub mod client;
 #[cfg(feature = "server")]
 pub mod config;
 #[cfg(feature = "server")]
