@@ -2,13 +2,9 @@
 //! message of each room and hands over every message once.
 
 use super::{
-    AuthOkReceived, Backoff, BoxError, Client, Error, ErrorReceived, JoinedReceived,
-    MessageReceived, Options, Publish, Received, Refused, STABLE, Since,
-    backoff::{random, spread},
-    connection::now,
-    request,
+    AuthOkReceived, BoxError, Client, Error, ErrorReceived, JoinedReceived, MessageReceived,
+    Options, Publish, Received, Refused, Since, backoff::random, request, retry::Retry,
 };
-use crate::protocol::close_code::Advice;
 use serde::Serialize;
 use serde_json::value::RawValue;
 use std::{
