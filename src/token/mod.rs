@@ -1,10 +1,28 @@
 //! Who is this? Strict parse and claim rules (pure); signatures behind a trait.
 
 pub mod algorithm;
+pub mod claims;
+pub mod compact;
+pub mod header;
+#[cfg(feature = "server")]
+pub mod key;
+#[cfg(feature = "server")]
+pub mod mint;
+mod numeric_date;
+#[cfg(feature = "server")]
+mod pem;
 pub mod rejection;
+pub mod verifier;
 
 pub use algorithm::{Algorithm, Family};
+pub use claims::IssuerRules;
+pub use compact::{Compact, TOKEN_BYTES};
+#[cfg(feature = "server")]
+pub use key::{Key, KeyFault};
+#[cfg(feature = "server")]
+pub use mint::{Mint, SigningKey};
 pub use rejection::{ClaimFault, ClaimName, Class, FormFault, HeaderFault, Part, Rejection};
+pub use verifier::{IssuerVerifier, Signatures};
 
 use crate::protocol::{client_message::Token, identity::Login, time::Wall};
 use std::{fmt, future::Future, pin::Pin};
@@ -37,3 +55,8 @@ impl fmt::Debug for Verification {
         })
     }
 }
+
+#[cfg(all(test, feature = "server"))]
+mod fixtures;
+#[cfg(all(test, feature = "server"))]
+mod tests;
