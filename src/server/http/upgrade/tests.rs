@@ -1,1 +1,350 @@
+//! The handshake by example: one table of requests and answers, and the details of each answer.
 
+use crate::server::http::{HEAD_BYTES, Reception, Refusal, Site, Subprotocol, Upgrade, receive};
+
+/// Of the example in RFC 6455 1.3.
+const KEY: &str = "dGhlIHNhbXBsZSBub25jZQ==";
+const ACCEPT: &str = "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=";
+
+/// The header lines that every handshake needs.
+const GOOD: [&str; 5] = [
+    "Host: chat.example",
+    "Upgrade: websocket",
+    "Connection: Upgrade",
+    "Sec-WebSocket-Version: 13",
+    "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==",
+];
+
+fn request(line: &str, headers: &[&str]) -> Vec<u8> {
+    let mut text = format!("{line}\r\n");
+    for header in headers {
+        text += header;
+        text += "\r\n";
+    }
+    text += "\r\n";
+    text.into_bytes()
+}
+
+/// A handshake with more header lines.
+fn handshake(more: &[&str]) -> Vec<u8> {
+    request("GET /ws HTTP/1.1", &[&GOOD, more].concat())
+}
+
+/// A handshake without the line of this name, and with others.
+fn without(name: &str, more: &[&str]) -> Vec<u8> {
+    let mut headers: Vec<_> = GOOD.into_iter().filter(|line| !line.starts_with(name)).collect();
+    assert_eq!(headers.len(), 4, "{name} is one of them");
+    headers.extend(more);
+    request("GET /ws HTTP/1.1", &headers)
+}
+
+fn open() -> Site {
+    Site::new(vec![])
+}
+
+fn listed() -> Site {
+    Site::new(vec!["https://app.example".into(), "http://localhost:3000".into()])
+}
+
+fn accepted(bytes: &[u8], site: &Site) -> Option<Upgrade> {
+    match receive(bytes, site) {
+        Reception::Upgrade(upgrade) => Some(upgrade),
+        Reception::NeedMore | Reception::Refuse(_) | Reception::Plain => None,
+    }
+}
+
+#[test]
+fn requests_that_are_accepted() {
+    let table: &[(&str, Vec<u8>, Subprotocol)] = &[
+        ("plain", handshake(&[]), Subprotocol::None),
+        ("a query", request("GET /ws?token=secret HTTP/1.1", &GOOD), Subprotocol::None),
+        ("absolute form", request("GET http://h/ws?a HTTP/1.1", &GOOD), Subprotocol::None),
+        ("ours", handshake(&["Sec-WebSocket-Protocol: vestibule.v1"]), Subprotocol::V1),
+        (
+            "ours among others",
+            handshake(&["Sec-WebSocket-Protocol: a,vestibule.v1"]),
+            Subprotocol::V1,
+        ),
+        (
+            "ours on a second line",
+            handshake(&["Sec-WebSocket-Protocol: a", "sec-websocket-protocol:\tvestibule.v1 "]),
+            Subprotocol::V1,
+        ),
+        ("theirs", handshake(&["Sec-WebSocket-Protocol: a, b"]), Subprotocol::Unknown),
+        (
+            "names have case",
+            handshake(&["Sec-WebSocket-Protocol: Vestibule.v1"]),
+            Subprotocol::Unknown,
+        ),
+        (
+            "compression is not taken",
+            handshake(&["Sec-WebSocket-Extensions: permessage-deflate"]),
+            Subprotocol::None,
+        ),
+        ("an origin where all pass", handshake(&["Origin: null"]), Subprotocol::None),
+        ("an empty body", handshake(&["Content-Length: 0"]), Subprotocol::None),
+        (
+            "keep-alive too",
+            without("Connection", &["Connection: keep-alive, Upgrade"]),
+            Subprotocol::None,
+        ),
+        ("words in any case", without("Upgrade", &["upgrade: WebSocket"]), Subprotocol::None),
+        (
+            "a key with spare bits set",
+            without("Sec-WebSocket-Key", &["Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZR=="]),
+            Subprotocol::None,
+        ),
+    ];
+    for (what, bytes, subprotocol) in table {
+        let upgrade = accepted(bytes, &open());
+        let upgrade = upgrade.unwrap_or_else(|| panic!("{what} is refused"));
+        assert_eq!(upgrade.subprotocol, *subprotocol, "{what}");
+        assert_eq!(upgrade.consumed, bytes.len(), "{what}");
+    }
+}
+
+#[test]
+fn requests_that_are_refused() {
+    use Refusal::*;
+    let words = |count: usize| {
+        let words: Vec<_> = (0..count).map(|n| format!("w{n}")).collect();
+        handshake(&[&format!("Sec-WebSocket-Protocol: {}", words.join(","))])
+    };
+    assert!(accepted(&words(32), &open()).is_some());
+    let lines = vec!["X: y"; 65];
+    let table: &[(&str, Vec<u8>, Refusal)] = &[
+        ("not HTTP", b"\x16\x03\x01\x02\x00\x01\x00\x01".to_vec(), Malformed),
+        ("HTTP/2", b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".to_vec(), Malformed),
+        ("a bad header line", request("GET /ws HTTP/1.1", &["a b: c"]), Malformed),
+        ("a folded header line", request("GET / HTTP/1.1", &["a: b", " c"]), Malformed),
+        ("too many lines", request("GET / HTTP/1.1", &lines), HeadTooLarge),
+        ("too long", vec![b'A'; HEAD_BYTES], HeadTooLarge),
+        ("a plain GET", request("GET /ws HTTP/1.1", &["Host: h"]), UpgradeRequired),
+        ("a plain GET of old", request("GET /ws HTTP/1.0", &[]), UpgradeRequired),
+        ("a proxy that drops Upgrade", without("Upgrade", &[]), UpgradeRequired),
+        ("an upgrade to h2c", without("Upgrade", &["Upgrade: h2c"]), UpgradeRequired),
+        ("a proxy that drops Connection", without("Connection", &[]), ConnectionHeader),
+        ("Connection: close", without("Connection", &["Connection: close"]), ConnectionHeader),
+        ("HTTP/1.0", request("GET /ws HTTP/1.0", &GOOD), HttpVersion),
+        ("POST", request("POST /ws HTTP/1.1", &GOOD), Method),
+        ("a plain POST", request("POST /ws HTTP/1.1", &["Host: h"]), Method),
+        ("OPTIONS", request("OPTIONS /ws HTTP/1.1", &["Host: h"]), Method),
+        ("no host", without("Host", &[]), AmbiguousHeaders),
+        ("two hosts", handshake(&["Host: other"]), AmbiguousHeaders),
+        ("two upgrades", handshake(&["Upgrade: websocket"]), AmbiguousHeaders),
+        ("two keys", handshake(&[GOOD[4]]), AmbiguousHeaders),
+        ("two versions", handshake(&[GOOD[3]]), AmbiguousHeaders),
+        ("two origins", handshake(&["Origin: null", "Origin: null"]), AmbiguousHeaders),
+        ("two lengths", handshake(&["Content-Length: 0", "Content-Length: 0"]), AmbiguousHeaders),
+        ("a body", handshake(&["Content-Length: 5"]), Body),
+        ("an odd length", handshake(&["Content-Length: 00"]), Body),
+        ("chunks", handshake(&["Transfer-Encoding: chunked"]), Body),
+        ("version 8", without("Sec-WebSocket-V", &["Sec-WebSocket-Version: 8"]), WebSocketVersion),
+        (
+            "versions",
+            without("Sec-WebSocket-V", &["Sec-WebSocket-Version: 13, 8"]),
+            WebSocketVersion,
+        ),
+        ("no version", without("Sec-WebSocket-V", &[]), WebSocketVersion),
+        ("no key", without("Sec-WebSocket-Key", &[]), Key),
+        ("an empty key", without("Sec-WebSocket-Key", &["Sec-WebSocket-Key:"]), Key),
+        (
+            "a key of 15 bytes",
+            without("Sec-WebSocket-Key", &["Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAA"]),
+            Key,
+        ),
+        (
+            "a key of 18 bytes",
+            without("Sec-WebSocket-Key", &["Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAAAA"]),
+            Key,
+        ),
+        (
+            "a key without its padding",
+            without("Sec-WebSocket-Key", &["Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ"]),
+            Key,
+        ),
+        (
+            "a key of other letters",
+            without("Sec-WebSocket-Key", &["Sec-WebSocket-Key: !GhlIHNhbXBsZSBub25jZQ=="]),
+            Key,
+        ),
+        (
+            "a very long key",
+            without("Sec-WebSocket-Key", &[&format!("Sec-WebSocket-Key: {}", "A".repeat(400))]),
+            Key,
+        ),
+        ("an empty offer", handshake(&["Sec-WebSocket-Protocol:"]), SubprotocolOffer),
+        ("a hole in the offer", handshake(&["Sec-WebSocket-Protocol: a,,b"]), SubprotocolOffer),
+        ("a space in a name", handshake(&["Sec-WebSocket-Protocol: a b"]), SubprotocolOffer),
+        ("a name in quotes", handshake(&["Sec-WebSocket-Protocol: \"a\""]), SubprotocolOffer),
+        ("a name twice", handshake(&["Sec-WebSocket-Protocol: a, b, a"]), SubprotocolOffer),
+        (
+            "a name on two lines",
+            handshake(&[
+                "Sec-WebSocket-Protocol: vestibule.v1",
+                "Sec-WebSocket-Protocol: vestibule.v1",
+            ]),
+            SubprotocolOffer,
+        ),
+        ("33 names", words(33), SubprotocolOffer),
+    ];
+    for (what, bytes, refusal) in table {
+        assert_eq!(receive(bytes, &open()), Reception::Refuse(refusal.response()), "{what}");
+    }
+}
+
+#[test]
+fn origins_match_as_they_are_written() {
+    let table = [
+        (None, true),
+        (Some("https://app.example"), true),
+        (Some("http://localhost:3000"), true),
+        (Some("null"), false),
+        (Some(""), false),
+        (Some("http://app.example"), false),
+        (Some("https://app.example:443"), false),
+        (Some("https://APP.example"), false),
+        (Some("https://app.example/"), false),
+        (Some("https://app.example.evil"), false),
+        (Some("https://app.example, https://app.example"), false),
+    ];
+    for (origin, passes) in table {
+        let line = origin.map(|origin| format!("Origin: {origin}"));
+        let bytes = handshake(&line.as_deref().into_iter().collect::<Vec<_>>());
+        let reception = receive(&bytes, &listed());
+        if passes {
+            assert!(matches!(reception, Reception::Upgrade(_)), "{origin:?}");
+        } else {
+            assert_eq!(reception, Reception::Refuse(Refusal::Origin.response()), "{origin:?}");
+        }
+        assert!(accepted(&bytes, &open()).is_some(), "an empty list passes all");
+    }
+    let sandboxed = handshake(&["Origin: null"]);
+    assert!(accepted(&sandboxed, &Site::new(vec!["null".into()])).is_some());
+}
+
+#[test]
+fn the_response_proves_the_key_and_names_one_subprotocol() {
+    let headers = |subprotocol: &str| {
+        format!(
+            "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+             Sec-WebSocket-Accept: {ACCEPT}\r\n{subprotocol}\r\n"
+        )
+    };
+    assert!(GOOD[4].ends_with(KEY));
+    let response = |more: &[&str]| {
+        let upgrade = accepted(&handshake(more), &open()).expect("accepted");
+        String::from_utf8(upgrade.response).expect("text")
+    };
+    assert_eq!(response(&[]), headers(""));
+    assert_eq!(
+        response(&["Sec-WebSocket-Protocol: a, vestibule.v1"]),
+        headers("Sec-WebSocket-Protocol: vestibule.v1\r\n")
+    );
+    assert_eq!(
+        response(&["Sec-WebSocket-Protocol: b , a"]),
+        headers("Sec-WebSocket-Protocol: b\r\n"),
+        "the first one offered"
+    );
+}
+
+#[test]
+fn refusals_say_what_to_do() {
+    let text = |refusal: Refusal| String::from_utf8(refusal.response()).expect("text");
+    let plain = text(Refusal::UpgradeRequired);
+    assert!(plain.starts_with("HTTP/1.1 426 ") && plain.contains("\r\nUpgrade: websocket\r\n"));
+    assert!(plain.contains(r#"{"error":"upgrade_required","message":"#));
+    let version = text(Refusal::WebSocketVersion);
+    assert!(version.starts_with("HTTP/1.1 426 "));
+    assert!(version.contains("\r\nSec-WebSocket-Version: 13\r\n"));
+    assert!(text(Refusal::Method).contains("\r\nAllow: GET\r\n"));
+    assert!(text(Refusal::HeadTooLarge).starts_with("HTTP/1.1 431 "));
+    assert!(text(Refusal::Origin).starts_with("HTTP/1.1 403 "));
+    assert!(text(Refusal::Full).starts_with("HTTP/1.1 503 "));
+}
+
+#[test]
+fn a_server_that_drains_lets_nobody_in() {
+    let site = open();
+    site.drain();
+    let refused = Reception::Refuse(Refusal::Draining.response());
+    assert_eq!(receive(&handshake(&[]), &site), refused);
+    assert_eq!(receive(&request("GET /healthz HTTP/1.1", &["Host: h"]), &site), Reception::Plain);
+}
+
+#[test]
+fn everything_else_is_plain() {
+    for line in [
+        "GET / HTTP/1.1",
+        "GET /ws/ HTTP/1.1",
+        "GET /wss HTTP/1.1",
+        "GET /WS HTTP/1.1",
+        "GET /?/ws HTTP/1.1",
+        "GET http://h?a=/ws HTTP/1.1",
+        "GET /a?b=http://h/ws HTTP/1.1",
+        "POST /ticket HTTP/1.1",
+        "OPTIONS * HTTP/1.1",
+        "CONNECT ws:80 HTTP/1.1",
+        "GET /healthz HTTP/1.0",
+    ] {
+        assert_eq!(receive(&request(line, &GOOD), &open()), Reception::Plain, "{line}");
+    }
+}
+
+#[test]
+fn a_head_request_gets_no_body() {
+    let bytes = request("HEAD /ws HTTP/1.1", &["Host: h"]);
+    let expected = Refusal::UpgradeRequired.response_to_head();
+    assert_eq!(receive(&bytes, &open()), Reception::Refuse(expected));
+}
+
+#[test]
+fn how_the_head_arrives_does_not_matter() {
+    let head = handshake(&[]);
+    for cut in 0..head.len() {
+        assert_eq!(receive(&head[..cut], &open()), Reception::NeedMore, "{cut} bytes");
+    }
+    let frames = [head.as_slice(), &[0x81, 0x80, 0, 0, 0, 0]].concat();
+    assert_eq!(receive(&frames, &open()), receive(&head, &open()), "frames behind it stay");
+}
+
+#[test]
+fn the_cap_on_the_head_is_exact() {
+    let filler = |missing: usize| {
+        let head = handshake(&["X: "]);
+        handshake(&[&format!("X: {}", "y".repeat(HEAD_BYTES - head.len() - missing))])
+    };
+    let longest = filler(0);
+    assert_eq!(longest.len(), HEAD_BYTES);
+    assert!(accepted(&longest, &open()).is_some());
+    let mut longer = longest.clone();
+    longer.insert(longest.len() - 4, b'y');
+    let refused = Reception::Refuse(Refusal::HeadTooLarge.response());
+    assert_eq!(receive(&longer, &open()), refused, "whole");
+    assert_eq!(receive(&longer[..HEAD_BYTES], &open()), refused, "as soon as it is known");
+    assert_eq!(receive(&longer[..HEAD_BYTES - 1], &open()), Reception::NeedMore);
+    let behind = [filler(10), vec![0; HEAD_BYTES]].concat();
+    assert!(accepted(&behind, &open()).is_some(), "what stands behind the head is no part of it");
+}
+
+proptest::proptest! {
+    #[test]
+    fn no_bytes_upset_it(bytes in proptest::collection::vec(proptest::prelude::any::<u8>(), 0..300)) {
+        let mut head = b"GET /ws HTTP/1.1\r\n".to_vec();
+        head.extend(&bytes);
+        receive(&bytes, &open());
+        receive(&head, &listed());
+    }
+
+    #[test]
+    fn a_damaged_handshake_is_judged_all_the_same(at in 0..150_usize, byte: u8) {
+        let mut bytes = handshake(&["Sec-WebSocket-Protocol: a, b", "Origin: null"]);
+        if let Some(place) = bytes.get_mut(at) {
+            *place = byte;
+        }
+        if let Reception::Upgrade(upgrade) = receive(&bytes, &open()) {
+            proptest::prop_assert!(upgrade.response.starts_with(b"HTTP/1.1 101 "));
+            proptest::prop_assert!(upgrade.consumed <= bytes.len());
+        }
+    }
+}
