@@ -518,7 +518,11 @@ proptest! {
                 Incoming::Text(text) => text.len(),
                 Incoming::Binary(bytes) if policy.binary => bytes.len(),
                 Incoming::Binary(_) => panic!("binary is not allowed"),
-                _ => 0,
+                Incoming::TooBig
+                | Incoming::Ping(_)
+                | Incoming::Pong(_)
+                | Incoming::Close(_)
+                | Incoming::Fault(_) => 0,
             };
             prop_assert!(len <= cap as usize);
         }

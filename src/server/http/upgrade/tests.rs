@@ -53,47 +53,41 @@ fn accepted(bytes: &[u8], site: &Site) -> Option<Upgrade> {
     }
 }
 
+/// A handshake that offers these subprotocols.
+fn offer(names: &str) -> Vec<u8> {
+    handshake(&[&format!("Sec-WebSocket-Protocol: {names}")])
+}
+
+/// A handshake with this key.
+fn key(key: &str) -> Vec<u8> {
+    without("Sec-WebSocket-Key", &[&format!("Sec-WebSocket-Key: {key}")])
+}
+
+/// A handshake of this WebSocket version.
+fn version(version: &str) -> Vec<u8> {
+    without("Sec-WebSocket-Version", &[&format!("Sec-WebSocket-Version: {version}")])
+}
+
 #[test]
 fn requests_that_are_accepted() {
+    use Subprotocol::{None, Unknown, V1};
+    let two_lines = ["Sec-WebSocket-Protocol: a", "sec-websocket-protocol:\tvestibule.v1 "];
+    let deflate = "Sec-WebSocket-Extensions: permessage-deflate";
     let table: &[(&str, Vec<u8>, Subprotocol)] = &[
-        ("plain", handshake(&[]), Subprotocol::None),
-        ("a query", request("GET /ws?token=secret HTTP/1.1", &GOOD), Subprotocol::None),
-        ("absolute form", request("GET http://h/ws?a HTTP/1.1", &GOOD), Subprotocol::None),
-        ("ours", handshake(&["Sec-WebSocket-Protocol: vestibule.v1"]), Subprotocol::V1),
-        (
-            "ours among others",
-            handshake(&["Sec-WebSocket-Protocol: a,vestibule.v1"]),
-            Subprotocol::V1,
-        ),
-        (
-            "ours on a second line",
-            handshake(&["Sec-WebSocket-Protocol: a", "sec-websocket-protocol:\tvestibule.v1 "]),
-            Subprotocol::V1,
-        ),
-        ("theirs", handshake(&["Sec-WebSocket-Protocol: a, b"]), Subprotocol::Unknown),
-        (
-            "names have case",
-            handshake(&["Sec-WebSocket-Protocol: Vestibule.v1"]),
-            Subprotocol::Unknown,
-        ),
-        (
-            "compression is not taken",
-            handshake(&["Sec-WebSocket-Extensions: permessage-deflate"]),
-            Subprotocol::None,
-        ),
-        ("an origin where all pass", handshake(&["Origin: null"]), Subprotocol::None),
-        ("an empty body", handshake(&["Content-Length: 0"]), Subprotocol::None),
-        (
-            "keep-alive too",
-            without("Connection", &["Connection: keep-alive, Upgrade"]),
-            Subprotocol::None,
-        ),
-        ("words in any case", without("Upgrade", &["upgrade: WebSocket"]), Subprotocol::None),
-        (
-            "a key with spare bits set",
-            without("Sec-WebSocket-Key", &["Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZR=="]),
-            Subprotocol::None,
-        ),
+        ("plain", handshake(&[]), None),
+        ("a query", request("GET /ws?token=secret HTTP/1.1", &GOOD), None),
+        ("absolute form", request("GET http://h/ws?a HTTP/1.1", &GOOD), None),
+        ("ours", offer("vestibule.v1"), V1),
+        ("ours among others", offer("a,vestibule.v1"), V1),
+        ("ours on a second line", handshake(&two_lines), V1),
+        ("theirs", offer("a, b"), Unknown),
+        ("names have case", offer("Vestibule.v1"), Unknown),
+        ("compression is not taken", handshake(&[deflate]), None),
+        ("an origin where all pass", handshake(&["Origin: null"]), None),
+        ("an empty body", handshake(&["Content-Length: 0"]), None),
+        ("keep-alive too", without("Connection", &["Connection: keep-alive, Upgrade"]), None),
+        ("words in any case", without("Upgrade", &["upgrade: WebSocket"]), None),
+        ("a key with spare bits set", key("dGhlIHNhbXBsZSBub25jZR=="), None),
     ];
     for (what, bytes, subprotocol) in table {
         let upgrade = accepted(bytes, &open());
@@ -103,23 +97,31 @@ fn requests_that_are_accepted() {
     }
 }
 
+fn refused(table: &[(&str, Vec<u8>, Refusal)]) {
+    for (what, bytes, refusal) in table {
+        assert_eq!(receive(bytes, &open()), Reception::Refuse(refusal.response()), "{what}");
+    }
+}
+
 #[test]
-fn requests_that_are_refused() {
-    use Refusal::*;
-    let words = |count: usize| {
-        let words: Vec<_> = (0..count).map(|n| format!("w{n}")).collect();
-        handshake(&[&format!("Sec-WebSocket-Protocol: {}", words.join(","))])
-    };
-    assert!(accepted(&words(32), &open()).is_some());
-    let lines = vec!["X: y"; 65];
-    let table: &[(&str, Vec<u8>, Refusal)] = &[
-        ("not HTTP", b"\x16\x03\x01\x02\x00\x01\x00\x01".to_vec(), Malformed),
+fn requests_that_are_not_http_are_refused() {
+    use Refusal::{HeadTooLarge, Malformed};
+    refused(&[
+        ("TLS", b"\x16\x03\x01\x02\x00\x01\x00\x01".to_vec(), Malformed),
         ("HTTP/2", b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".to_vec(), Malformed),
         ("a bad header line", request("GET /ws HTTP/1.1", &["a b: c"]), Malformed),
         ("a folded header line", request("GET / HTTP/1.1", &["a: b", " c"]), Malformed),
-        ("too many lines", request("GET / HTTP/1.1", &lines), HeadTooLarge),
+        ("too many lines", request("GET / HTTP/1.1", &["X: y"; 65]), HeadTooLarge),
         ("too long", vec![b'A'; HEAD_BYTES], HeadTooLarge),
-        ("a plain GET", request("GET /ws HTTP/1.1", &["Host: h"]), UpgradeRequired),
+    ]);
+}
+
+#[test]
+fn requests_that_cannot_upgrade_are_refused() {
+    use Refusal::*;
+    let host = ["Host: h"];
+    refused(&[
+        ("a plain GET", request("GET /ws HTTP/1.1", &host), UpgradeRequired),
         ("a plain GET of old", request("GET /ws HTTP/1.0", &[]), UpgradeRequired),
         ("a proxy that drops Upgrade", without("Upgrade", &[]), UpgradeRequired),
         ("an upgrade to h2c", without("Upgrade", &["Upgrade: h2c"]), UpgradeRequired),
@@ -127,70 +129,63 @@ fn requests_that_are_refused() {
         ("Connection: close", without("Connection", &["Connection: close"]), ConnectionHeader),
         ("HTTP/1.0", request("GET /ws HTTP/1.0", &GOOD), HttpVersion),
         ("POST", request("POST /ws HTTP/1.1", &GOOD), Method),
-        ("a plain POST", request("POST /ws HTTP/1.1", &["Host: h"]), Method),
-        ("OPTIONS", request("OPTIONS /ws HTTP/1.1", &["Host: h"]), Method),
+        ("a plain POST", request("POST /ws HTTP/1.1", &host), Method),
+        ("OPTIONS", request("OPTIONS /ws HTTP/1.1", &host), Method),
+    ]);
+}
+
+#[test]
+fn requests_with_two_readings_are_refused() {
+    use Refusal::{AmbiguousHeaders, Body};
+    refused(&[
         ("no host", without("Host", &[]), AmbiguousHeaders),
         ("two hosts", handshake(&["Host: other"]), AmbiguousHeaders),
         ("two upgrades", handshake(&["Upgrade: websocket"]), AmbiguousHeaders),
         ("two keys", handshake(&[GOOD[4]]), AmbiguousHeaders),
         ("two versions", handshake(&[GOOD[3]]), AmbiguousHeaders),
         ("two origins", handshake(&["Origin: null", "Origin: null"]), AmbiguousHeaders),
-        ("two lengths", handshake(&["Content-Length: 0", "Content-Length: 0"]), AmbiguousHeaders),
+        ("two lengths", handshake(&["Content-Length: 0"; 2]), AmbiguousHeaders),
         ("a body", handshake(&["Content-Length: 5"]), Body),
         ("an odd length", handshake(&["Content-Length: 00"]), Body),
         ("chunks", handshake(&["Transfer-Encoding: chunked"]), Body),
-        ("version 8", without("Sec-WebSocket-V", &["Sec-WebSocket-Version: 8"]), WebSocketVersion),
-        (
-            "versions",
-            without("Sec-WebSocket-V", &["Sec-WebSocket-Version: 13, 8"]),
-            WebSocketVersion,
-        ),
-        ("no version", without("Sec-WebSocket-V", &[]), WebSocketVersion),
+    ]);
+}
+
+#[test]
+fn versions_and_keys_that_are_refused() {
+    use Refusal::{Key, WebSocketVersion};
+    refused(&[
+        ("version 8", version("8"), WebSocketVersion),
+        ("two versions in one line", version("13, 8"), WebSocketVersion),
+        ("no version", without("Sec-WebSocket-Version", &[]), WebSocketVersion),
         ("no key", without("Sec-WebSocket-Key", &[]), Key),
-        ("an empty key", without("Sec-WebSocket-Key", &["Sec-WebSocket-Key:"]), Key),
-        (
-            "a key of 15 bytes",
-            without("Sec-WebSocket-Key", &["Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAA"]),
-            Key,
-        ),
-        (
-            "a key of 18 bytes",
-            without("Sec-WebSocket-Key", &["Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAAAA"]),
-            Key,
-        ),
-        (
-            "a key without its padding",
-            without("Sec-WebSocket-Key", &["Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ"]),
-            Key,
-        ),
-        (
-            "a key of other letters",
-            without("Sec-WebSocket-Key", &["Sec-WebSocket-Key: !GhlIHNhbXBsZSBub25jZQ=="]),
-            Key,
-        ),
-        (
-            "a very long key",
-            without("Sec-WebSocket-Key", &[&format!("Sec-WebSocket-Key: {}", "A".repeat(400))]),
-            Key,
-        ),
-        ("an empty offer", handshake(&["Sec-WebSocket-Protocol:"]), SubprotocolOffer),
-        ("a hole in the offer", handshake(&["Sec-WebSocket-Protocol: a,,b"]), SubprotocolOffer),
-        ("a space in a name", handshake(&["Sec-WebSocket-Protocol: a b"]), SubprotocolOffer),
-        ("a name in quotes", handshake(&["Sec-WebSocket-Protocol: \"a\""]), SubprotocolOffer),
-        ("a name twice", handshake(&["Sec-WebSocket-Protocol: a, b, a"]), SubprotocolOffer),
-        (
-            "a name on two lines",
-            handshake(&[
-                "Sec-WebSocket-Protocol: vestibule.v1",
-                "Sec-WebSocket-Protocol: vestibule.v1",
-            ]),
-            SubprotocolOffer,
-        ),
-        ("33 names", words(33), SubprotocolOffer),
-    ];
-    for (what, bytes, refusal) in table {
-        assert_eq!(receive(bytes, &open()), Reception::Refuse(refusal.response()), "{what}");
-    }
+        ("an empty key", key(""), Key),
+        ("a key of 15 bytes", key("AAAAAAAAAAAAAAAAAAAA"), Key),
+        ("a key of 18 bytes", key("AAAAAAAAAAAAAAAAAAAAAAAA"), Key),
+        ("a key without its padding", key("dGhlIHNhbXBsZSBub25jZQ"), Key),
+        ("a key of other letters", key("!GhlIHNhbXBsZSBub25jZQ=="), Key),
+        ("a very long key", key(&"A".repeat(400)), Key),
+    ]);
+}
+
+#[test]
+fn offers_that_are_refused() {
+    use Refusal::SubprotocolOffer;
+    let names = |count: u32| {
+        let names: Vec<_> = (0..count).map(|n| format!("w{n}")).collect();
+        offer(&names.join(","))
+    };
+    assert!(accepted(&names(32), &open()).is_some());
+    let two_lines = ["Sec-WebSocket-Protocol: vestibule.v1"; 2];
+    refused(&[
+        ("33 names", names(33), SubprotocolOffer),
+        ("an empty offer", offer(""), SubprotocolOffer),
+        ("a hole in the offer", offer("a,,b"), SubprotocolOffer),
+        ("a space in a name", offer("a b"), SubprotocolOffer),
+        ("a name in quotes", offer("\"a\""), SubprotocolOffer),
+        ("a name twice", offer("a, b, a"), SubprotocolOffer),
+        ("a name on two lines", handshake(&two_lines), SubprotocolOffer),
+    ]);
 }
 
 #[test]
@@ -329,7 +324,7 @@ fn the_cap_on_the_head_is_exact() {
 
 proptest::proptest! {
     #[test]
-    fn no_bytes_upset_it(bytes in proptest::collection::vec(proptest::prelude::any::<u8>(), 0..300)) {
+    fn no_bytes_upset_it(bytes in proptest::collection::vec(0..=255_u8, 0..300)) {
         let mut head = b"GET /ws HTTP/1.1\r\n".to_vec();
         head.extend(&bytes);
         receive(&bytes, &open());
