@@ -6,7 +6,7 @@ use crate::protocol::{
     close_code::CloseCode,
     identity::Login,
     json::Raw,
-    room_name::{RoomName, RoomRef},
+    room_name::RoomName,
     server_message::ServerMessage,
 };
 use smallvec::SmallVec;
@@ -18,7 +18,8 @@ pub type Actions<'a> = SmallVec<[Action<'a>; 2]>;
 /// One thing to do.
 #[derive(Debug)]
 pub enum Action<'a> {
-    /// Verify a credential; the outcome is `Verified`, `Refused` or `VerifierDown`.
+    /// Verify a credential; the outcome is `Verified`, `Refused` or `VerifierDown`, and one of
+    /// them must come: nothing else ends a refresh that hangs but the token's expiry.
     Verify(Token<'a>),
     /// The verdict is good: the transport now works with the limits of a session. Comes before
     /// `Send(AuthOk)`; on a refresh it hands over the newer login.
@@ -30,7 +31,11 @@ pub enum Action<'a> {
         /// Whether a text `ping` goes too.
         text: bool,
     },
-    /// Enter a room; the outcome is `Joined` or `JoinRefused`.
+    /// Answer a Ping frame with its payload.
+    Pong(&'a [u8]),
+    /// Enter a room; the outcome is `Joined` or `JoinRefused`. For a room that the connection is
+    /// in already it asks for the newest position: one membership, no replay, and with `since`
+    /// the outcome says whether that is the newest.
     Join {
         /// The request.
         key: RequestKey,
@@ -39,7 +44,7 @@ pub enum Action<'a> {
         /// Where to go on from.
         since: Option<Since<'a>>,
     },
-    /// Leave a room; the outcome is `Left`.
+    /// Leave a room; the outcome is `Left`, also where a join before it was refused.
     Leave {
         /// The request.
         key: RequestKey,
@@ -56,22 +61,23 @@ pub enum Action<'a> {
         /// The request.
         key: RequestKey,
         /// Which room.
-        room: RoomRef<'a>,
+        room: RoomName,
         /// JSON, passed on byte for byte.
         payload: Raw<'a>,
         /// Makes a retry safe.
         idempotency_key: Option<IdempotencyKey<'a>>,
     },
+    /// Drop every whole queued frame (a slow consumer): what follows finds room and goes next.
+    Cut,
     /// Queue the Close and seal the outbox, leave every room, then run the close path.
     Close {
         /// The code.
         code: CloseCode,
         /// Stands in the reason.
         retry_after_ms: Option<u64>,
-        /// Drop whole queued frames first (a slow consumer).
-        cut: bool,
     },
-    /// Answer the peer's Close with its own code (none: an empty Close), then the close path.
+    /// Answer the peer's Close with its own code (none: an empty Close), leave every room, then
+    /// run the close path.
     EchoClose(Option<u16>),
     /// The peer is gone: give everything back without a word.
     Abandon,

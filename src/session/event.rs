@@ -7,6 +7,8 @@ use crate::protocol::{close_code::CloseCode, identity::Login, time::Time};
 pub struct RequestKey(pub u32);
 
 /// One thing that happened.
+///
+/// Outcomes of one room's requests come in the order in which the actions were given.
 #[derive(Debug)]
 pub enum Event<'a> {
     /// A complete text message within the cap of the current state.
@@ -17,8 +19,9 @@ pub enum Event<'a> {
     Fault(TransportFault),
     /// The handshake offered subprotocols and none is known.
     UnsupportedProtocol,
-    /// A Ping frame (the transport answers it).
-    Ping,
+    /// A Ping frame with its payload; answered with [`Action::Pong`](super::Action::Pong) unless
+    /// it is over its rate.
+    Ping(&'a [u8]),
     /// A Pong frame.
     Pong,
     /// The peer's Close with its code, if it has one.
@@ -92,8 +95,46 @@ pub enum Event<'a> {
     },
     /// The outbox is over its limit, or a room's history no longer covers this member.
     Slow,
-    /// The vestibule pushes this connection out (1013 or 4430).
+    /// The vestibule pushes this connection out (1013 or 4430). It has no say over a session that
+    /// left the vestibule: after the verdict it does nothing.
     Evicted(CloseCode),
+}
+
+impl Event<'_> {
+    /// Whether the peer leaves: nothing more is to be said to it.
+    pub(super) const fn is_departure(&self) -> bool {
+        matches!(self, Self::PeerClose(_) | Self::Eof)
+    }
+
+    /// Whether it was read from the socket, so that it comes only while
+    /// [`wants_input`](super::Session::wants_input).
+    pub(super) const fn is_input(&self) -> bool {
+        match self {
+            Self::Text(_)
+            | Self::TooBig
+            | Self::Fault(_)
+            | Self::UnsupportedProtocol
+            | Self::Ping(_)
+            | Self::Pong
+            | Self::PeerClose(_) => true,
+            Self::Eof
+            | Self::Timer(_)
+            | Self::Verified(_)
+            | Self::Refused(_)
+            | Self::VerifierDown
+            | Self::Joined { .. }
+            | Self::JoinRefused { .. }
+            | Self::Left { .. }
+            | Self::Published { .. }
+            | Self::PublishFailed { .. }
+            | Self::Revoked
+            | Self::Replaced
+            | Self::Draining { .. }
+            | Self::Shutdown { .. }
+            | Self::Slow
+            | Self::Evicted(_) => false,
+        }
+    }
 }
 
 /// What the transport knows when a timer fires.

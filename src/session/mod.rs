@@ -6,8 +6,21 @@
 //! sockets nor clocks nor randomness.
 
 pub mod action;
+mod budget;
+mod entry;
 pub mod event;
+mod heartbeat;
+mod in_flight;
+mod life;
+mod outcomes;
+mod rates;
+mod ready;
+mod refresh;
+mod requests;
+mod rooms;
+mod turn;
 
+pub use crate::protocol::grant::Access;
 pub use action::{Action, Actions};
 pub use event::{Event, Pulse, Refusal, RequestKey, RoomRefusal, TransportFault};
 
@@ -18,7 +31,10 @@ use crate::protocol::{
     room_name::RoomRef,
     time::{Now, Time},
 };
-use std::sync::Arc;
+use entry::{AwaitingAuth, Verifying};
+use ready::Ready;
+use std::{fmt, sync::Arc};
+use turn::{About, Turn};
 
 /// How a session begins.
 #[derive(Debug)]
@@ -38,16 +54,56 @@ pub struct Rules {
     pub session: SessionLimits,
     /// Which rooms need a grant.
     pub access: Access,
-    /// `features` of `auth_ok`.
+    /// `features` of `auth_ok`. The session knows `recovery` and `refresh`; what else is asked of
+    /// it is `unsupported`, so nothing else belongs here yet.
     pub features: &'static [&'static str],
 }
-
-pub use crate::protocol::grant::Access;
 
 /// One connection's session.
 #[derive(Debug)]
 pub struct Session {
-    rules: Arc<Rules>,
+    about: About,
+    state: State,
+}
+
+/// Where a session stands, with what only that state knows.
+#[derive(Debug)]
+enum State {
+    AwaitingAuth(AwaitingAuth),
+    Verifying(Verifying),
+    Ready(Box<Ready>),
+    Closing,
+    Closed,
+}
+
+/// Where a session stands, for people: the columns of the state table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Phase {
+    /// Waits for the first message.
+    AwaitingAuth,
+    /// Waits for the verdict on it.
+    Verifying,
+    /// Works.
+    Ready,
+    /// Works, while a newer token waits for its verdict.
+    Refreshing,
+    /// A Close was sent: nothing follows.
+    Closing,
+    /// The peer is gone.
+    Closed,
+}
+
+impl fmt::Display for Phase {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::AwaitingAuth => "AwaitingAuth",
+            Self::Verifying => "Verifying",
+            Self::Ready => "Ready",
+            Self::Refreshing => "Ready (refresh pending)",
+            Self::Closing => "Closing",
+            Self::Closed => "Closed",
+        })
+    }
 }
 
 impl Session {
@@ -60,44 +116,100 @@ impl Session {
         connection: Box<str>,
         seed: u32,
     ) -> (Self, Actions<'static>) {
-        let _ = (now, opening, connection, seed);
-        (Self { rules }, Actions::new())
+        let about = About { rules, connection, seed };
+        let deadline = now.time + about.rules.auth.deadline_ms;
+        let mut turn = Turn { now, about: &about, out: Actions::new() };
+        let step = match opening {
+            Opening::FirstMessage => Ok(None),
+            Opening::Presented(token) => entry::verify(&mut turn, deadline, None, token),
+        };
+        let mut actions = turn.out;
+        let state = match step {
+            Ok(None) => State::AwaitingAuth(AwaitingAuth { deadline }),
+            Ok(Some(state)) => state,
+            Err(end) => end.carry_out(&mut actions),
+        };
+        (Self { about, state }, actions)
     }
 
     /// Takes one event and returns what to do, in order.
     #[must_use]
     pub fn handle<'a>(&mut self, now: Now, event: Event<'a>) -> Actions<'a> {
-        todo!("{now:?} {event:?} {:?}", self.rules)
+        let mut turn = Turn { now, about: &self.about, out: Actions::new() };
+        let step = match &mut self.state {
+            State::AwaitingAuth(state) => state.handle(&mut turn, event),
+            State::Verifying(state) => state.handle(&mut turn, event),
+            State::Ready(state) => state.handle(&mut turn, event).map(|()| None),
+            State::Closing => Ok(matches!(event, Event::Eof).then_some(State::Closed)),
+            State::Closed => Ok(None),
+        };
+        let mut actions = turn.out;
+        match step {
+            Ok(None) => {}
+            Ok(Some(state)) => self.state = state,
+            Err(end) => self.state = end.carry_out(&mut actions),
+        }
+        actions
     }
 
-    /// When to come back with [`Event::Timer`]; `None` once closing.
+    /// When to come back with [`Event::Timer`]; `None` once closing. Ask again after every event
+    /// and after the timer: the wall clock may have jumped.
     pub fn next_deadline(&self, now: Now) -> Option<Time> {
-        todo!("{now:?}")
+        match &self.state {
+            State::AwaitingAuth(AwaitingAuth { deadline })
+            | State::Verifying(Verifying { deadline, .. }) => Some(*deadline),
+            State::Ready(ready) => Some(ready.next_deadline(now, &self.about.rules.session)),
+            State::Closing | State::Closed => None,
+        }
     }
 
     /// Whether the driver may read from the socket: not while verifying the first credential,
-    /// not with a full in-flight table, not after a Close.
+    /// not with a full in-flight table, not after a Close. It asks before every message, not only
+    /// before every read: what is pipelined behind `auth` waits for the verdict.
     pub fn wants_input(&self) -> bool {
-        todo!()
+        match &self.state {
+            State::AwaitingAuth(_) => true,
+            State::Ready(ready) => ready.wants_input(&self.about.rules.session),
+            State::Verifying(_) | State::Closing | State::Closed => false,
+        }
+    }
+
+    /// Where the session stands.
+    pub fn phase(&self) -> Phase {
+        match &self.state {
+            State::AwaitingAuth(_) => Phase::AwaitingAuth,
+            State::Verifying(_) => Phase::Verifying,
+            State::Ready(ready) if ready.refresh.is_some() => Phase::Refreshing,
+            State::Ready(_) => Phase::Ready,
+            State::Closing => Phase::Closing,
+            State::Closed => Phase::Closed,
+        }
     }
 
     /// Whether the verdict was good and the session still runs.
     pub fn is_ready(&self) -> bool {
-        todo!()
+        self.ready().is_some()
     }
 
     /// Whether the token has run out: checked before every delivery.
     pub fn is_expired(&self, now: Now) -> bool {
-        todo!("{now:?}")
+        self.ready().is_some_and(|ready| ready.is_expired(now))
     }
 
     /// The login in force, once ready.
     pub fn login(&self) -> Option<&Login> {
-        todo!()
+        self.ready().map(|ready| &ready.login)
     }
 
     /// Whether this session is in `room` (joining included).
     pub fn is_member(&self, room: RoomRef<'_>) -> bool {
-        todo!("{room:?}")
+        self.ready().is_some_and(|ready| ready.rooms.wanted(room.as_str()).is_some())
+    }
+
+    fn ready(&self) -> Option<&Ready> {
+        match &self.state {
+            State::Ready(ready) => Some(ready),
+            State::AwaitingAuth(_) | State::Verifying(_) | State::Closing | State::Closed => None,
+        }
     }
 }

@@ -1,0 +1,130 @@
+//! What became of requests that went to a room.
+
+use super::{
+    Action, RequestKey, RoomRefusal,
+    in_flight::{Ask, Request},
+    ready::{Ready, refuse},
+    turn::{End, Turn, recall, refusal},
+};
+use crate::protocol::{
+    error_code::ErrorCode,
+    grant::Permission,
+    room_name::RoomName,
+    server_message::{ErrorMessage, Position, ServerMessage},
+};
+use std::borrow::Cow;
+
+impl Ready {
+    /// A join took effect at `(epoch, seq)`. A refresh may have come in between, so the right is
+    /// judged again.
+    pub(super) fn joined<'a>(
+        &mut self,
+        turn: &mut Turn<'_, 'a>,
+        key: RequestKey,
+        (epoch, seq): (&'a str, u64),
+        recovered: Option<bool>,
+    ) -> Result<(), End<'a>> {
+        let is_join = |ask| matches!(ask, Ask::Join { .. });
+        let Some(Request { id, room, ask, .. }) = self.in_flight.settle(key, is_join) else {
+            return Ok(());
+        };
+        let stay = self.may(turn.about, Permission::Join, room.borrowed());
+        self.rooms.joined(&room, stay);
+        if !stay {
+            let why = "a newer token took the right to join this room away";
+            let error = answer(ErrorCode::Forbidden, id, &room, why);
+            turn.act(Action::Evict { room });
+            return refuse(turn, error);
+        }
+        let recovered =
+            if ask == (Ask::Join { since_lost: true }) { Some(false) } else { recovered };
+        let epoch = Cow::Borrowed(epoch);
+        let message =
+            ServerMessage::Joined { id: recall(id), room: text(&room), epoch, seq, recovered };
+        turn.send(message);
+        Ok(())
+    }
+
+    pub(super) fn join_refused<'a>(
+        &mut self,
+        turn: &mut Turn<'_, 'a>,
+        key: RequestKey,
+        why: RoomRefusal,
+    ) -> Result<(), End<'a>> {
+        let is_join = |ask| matches!(ask, Ask::Join { .. });
+        let Some(Request { id, room, .. }) = self.in_flight.settle(key, is_join) else {
+            return Ok(());
+        };
+        self.rooms.join_refused(&room);
+        refuse(turn, refused(why, id, &room))
+    }
+
+    pub(super) fn left<'a>(
+        &mut self,
+        turn: &mut Turn<'_, 'a>,
+        key: RequestKey,
+    ) -> Result<(), End<'a>> {
+        let settled = self.in_flight.settle(key, |ask| ask == Ask::Leave);
+        if let Some(Request { id, room, .. }) = settled {
+            self.rooms.left(&room);
+            turn.send(ServerMessage::Left { id: recall(id), room: text(&room), code: None });
+        }
+        Ok(())
+    }
+
+    /// A message is committed at `(epoch, seq)`, `(at_ms, duplicate)`; only an `id` asks for the
+    /// `ack`.
+    pub(super) fn published<'a>(
+        &mut self,
+        turn: &mut Turn<'_, 'a>,
+        key: RequestKey,
+        (epoch, seq): (&'a str, u64),
+        (at_ms, duplicate): (u64, bool),
+    ) -> Result<(), End<'a>> {
+        let settled = self.in_flight.settle(key, |ask| ask == Ask::Publish);
+        if let Some(Request { id: Some(id), room, .. }) = settled {
+            let position = Some(Position { epoch: Cow::Borrowed(epoch), seq });
+            let id = Cow::Owned(id.into_string());
+            turn.send(ServerMessage::Ack { id, room: text(&room), position, at_ms, duplicate });
+        }
+        Ok(())
+    }
+
+    pub(super) fn publish_failed<'a>(
+        &mut self,
+        turn: &mut Turn<'_, 'a>,
+        key: RequestKey,
+        why: RoomRefusal,
+    ) -> Result<(), End<'a>> {
+        let settled = self.in_flight.settle(key, |ask| ask == Ask::Publish);
+        let Some(Request { id, room, .. }) = settled else { return Ok(()) };
+        refuse(turn, refused(why, id, &room))
+    }
+}
+
+fn refused<'a>(why: RoomRefusal, id: Option<Box<str>>, room: &RoomName) -> ErrorMessage<'a> {
+    match why {
+        RoomRefusal::NotJoined => {
+            answer(ErrorCode::NotJoined, id, room, "not a member of this room: join it first")
+        }
+        RoomRefusal::Overloaded => {
+            answer(ErrorCode::Overloaded, id, room, "the room takes no more now: try again later")
+        }
+        RoomRefusal::Internal => {
+            answer(ErrorCode::Internal, id, room, "the server failed: try again later")
+        }
+    }
+}
+
+fn answer<'a>(
+    code: ErrorCode,
+    id: Option<Box<str>>,
+    room: &RoomName,
+    why: &'static str,
+) -> ErrorMessage<'a> {
+    ErrorMessage { room: Some(text(room)), ..refusal(code, recall(id), why) }
+}
+
+fn text(room: &RoomName) -> Cow<'static, str> {
+    Cow::Owned(room.as_str().to_owned())
+}

@@ -1,0 +1,225 @@
+//! After the verdict: requests, outcomes, token life and heartbeat.
+
+use super::{
+    Action, Event, Pulse,
+    budget::Budget,
+    heartbeat::{Beat, Heartbeat},
+    in_flight::InFlight,
+    life::{Warning, ends_at, on_clock},
+    rates::{Kind, Over, Rate, Rates},
+    refresh::Pending,
+    rooms::Rooms,
+    turn::{About, Echo, End, Turn, Verdict, recall, refusal},
+};
+use crate::protocol::{
+    close_code::CloseCode,
+    error_code::ErrorCode,
+    grant::{Access, Permission},
+    identity::Login,
+    limits::SessionLimits,
+    room_name::RoomRef,
+    server_message::{ErrorMessage, ServerMessage},
+    time::{Now, Time},
+};
+
+/// A session whose verdict was good.
+#[derive(Debug)]
+pub(super) struct Ready {
+    pub(super) login: Login,
+    pub(super) warning: Warning,
+    pub(super) refresh: Option<Pending>,
+    pub(super) rooms: Rooms,
+    pub(super) in_flight: InFlight,
+    pub(super) invalid_refreshes: Budget,
+    rates: Rates,
+    bugs: Budget,
+    heartbeat: Heartbeat,
+}
+
+impl Ready {
+    /// Lets `login` in: the transport first, then `auth_ok`.
+    pub(super) fn begin<'a>(turn: &mut Turn<'_, 'a>, id: Echo<'a>, login: Box<Login>) -> Self {
+        let limits = &turn.about.rules.session;
+        let mut ready = Self {
+            warning: Warning::plan(&login, turn.now),
+            login: Login::clone(&login),
+            refresh: None,
+            rooms: Rooms::default(),
+            in_flight: InFlight::default(),
+            invalid_refreshes: Budget::default(),
+            rates: Rates::default(),
+            bugs: Budget::default(),
+            heartbeat: Heartbeat::begin(turn.now.time, turn.about.seed, limits),
+        };
+        turn.act(Action::Admit(login));
+        ready.welcome(turn, id, false);
+        ready
+    }
+
+    pub(super) fn handle<'a>(
+        &mut self,
+        turn: &mut Turn<'_, 'a>,
+        event: Event<'a>,
+    ) -> Result<(), End<'a>> {
+        if self.is_expired(turn.now) && !event.is_departure() {
+            let id = self.refresh.take().and_then(|pending| recall(pending.id));
+            return Err(End::answer(id, CloseCode::TokenExpired));
+        }
+        if event.is_input() {
+            self.heartbeat.life();
+        }
+        match event {
+            Event::Text(text) => self.text(turn, text),
+            Event::TooBig => {
+                let why = "the message is over `limits.message_bytes` and was skipped";
+                refuse(turn, refusal(ErrorCode::TooBig, None, why))
+            }
+            Event::Fault(fault) => Err(End::verdict(fault.close_code())),
+            Event::UnsupportedProtocol => Err(End::verdict(CloseCode::UnsupportedProtocol)),
+            Event::Ping(payload) => {
+                if self.control(turn)? {
+                    turn.act(Action::Pong(payload));
+                }
+                Ok(())
+            }
+            Event::Pong => self.control(turn).map(drop),
+            Event::PeerClose(code) => Err(End::Echo(code)),
+            Event::Eof => Err(End::Gone),
+            Event::Timer(pulse) => self.timer(turn, pulse),
+            Event::Verified(login) => self.refreshed(turn, login),
+            Event::Refused(refusal) => self.refresh_refused(turn, refusal),
+            Event::VerifierDown => self.refresh_undecided(turn),
+            Event::Joined { key, epoch, seq, recovered } => {
+                self.joined(turn, key, (epoch, seq), recovered)
+            }
+            Event::JoinRefused { key, why } => self.join_refused(turn, key, why),
+            Event::Left { key } => self.left(turn, key),
+            Event::Published { key, epoch, seq, at_ms, duplicate } => {
+                self.published(turn, key, (epoch, seq), (at_ms, duplicate))
+            }
+            Event::PublishFailed { key, why } => self.publish_failed(turn, key, why),
+            Event::Revoked => Err(End::verdict(CloseCode::Revoked)),
+            Event::Replaced => Err(End::verdict(CloseCode::Replaced)),
+            Event::Draining { after_ms } => {
+                turn.send(ServerMessage::Reconnect { after_ms, reason: "restart" });
+                Ok(())
+            }
+            Event::Shutdown { after_ms } => Err(End::restart(after_ms)),
+            Event::Slow => Err(End::verdict(CloseCode::SlowConsumer)),
+            Event::Evicted(_) => Ok(()),
+        }
+    }
+
+    /// Whether the token has run out; a refresh that came before holds that back for a while.
+    pub(super) fn is_expired(&self, now: Now) -> bool {
+        let held = self.refresh.as_ref().is_some_and(|pending| now.time < pending.hold_until);
+        now.wall >= ends_at(&self.login) && !held
+    }
+
+    pub(super) fn next_deadline(&self, now: Now, limits: &SessionLimits) -> Time {
+        let hold = self.refresh.as_ref().map_or(now.time, |pending| pending.hold_until);
+        let end = on_clock(now, ends_at(&self.login)).max(hold);
+        let beat = self.heartbeat.deadline(limits);
+        let first = end.min(beat);
+        self.warning.deadline(now).map_or(first, |warning| first.min(warning))
+    }
+
+    pub(super) fn wants_input(&self, limits: &SessionLimits) -> bool {
+        self.in_flight.len() < limits.in_flight as usize
+    }
+
+    /// Whether the login in force may do this in `room`.
+    pub(super) fn may(&self, about: &About, permission: Permission, room: RoomRef<'_>) -> bool {
+        match about.rules.access {
+            Access::Open => true,
+            Access::Granted => self.login.grant.allows(room, permission),
+        }
+    }
+
+    /// The session's limits: quotas of a token only lower the server's.
+    pub(super) fn limits(&self, about: &About) -> SessionLimits {
+        let mut limits = about.rules.session.clone();
+        let lower = |quota: Option<u32>, limit: u32| quota.map_or(limit, |q| q.max(1).min(limit));
+        limits.messages_per_s = lower(self.login.quotas.messages_per_s, limits.messages_per_s);
+        limits.rooms = lower(self.login.quotas.rooms, limits.rooms);
+        limits
+    }
+
+    /// Draws a request on its rate: the last refusal of a row is fatal.
+    pub(super) fn spend<'a>(
+        &mut self,
+        turn: &Turn<'_, 'a>,
+        kind: Kind,
+    ) -> Result<Result<(), u64>, End<'a>> {
+        let rate = self.rate(turn.about, kind);
+        let taken = self.rates.request(kind, turn.now.time, rate);
+        unless_last(turn, taken)
+    }
+
+    /// Draws a bug on its budget: the last one is fatal.
+    pub(super) fn bug<'a>(
+        &mut self,
+        turn: &mut Turn<'_, 'a>,
+        error: ErrorMessage<'a>,
+    ) -> Result<(), End<'a>> {
+        let limits = &turn.about.rules.session;
+        match self.bugs.spend(turn.now.time, limits.bug_window_ms, limits.bugs) {
+            Ok(()) => refuse(turn, error),
+            Err(_) => Err(End::answer(error.id, CloseCode::BadMessage)),
+        }
+    }
+
+    /// Whether a control frame counts; over its rate it is dropped.
+    fn control<'a>(&mut self, turn: &Turn<'_, 'a>) -> Result<bool, End<'a>> {
+        let rate = self.rate(turn.about, Kind::Other);
+        let taken = self.rates.control(turn.now.time, rate);
+        unless_last(turn, taken).map(|taken| taken.is_ok())
+    }
+
+    fn rate(&self, about: &About, kind: Kind) -> Rate {
+        let limits = self.limits(about);
+        match kind {
+            Kind::Message => Rate { per_s: limits.messages_per_s, burst: limits.burst },
+            Kind::Join => Rate { per_s: limits.joins_per_s, burst: limits.rooms },
+            Kind::Refresh => super::rates::REFRESH_RATE,
+            Kind::Other => Rate { per_s: limits.others_per_s, burst: limits.others_burst },
+        }
+    }
+
+    fn timer<'a>(&mut self, turn: &mut Turn<'_, 'a>, pulse: Pulse) -> Result<(), End<'a>> {
+        self.warn(turn);
+        let limits = &turn.about.rules.session;
+        let reads = self.wants_input(limits);
+        match self.heartbeat.look(turn.now.time, pulse, reads, limits) {
+            Beat::Nothing => Ok(()),
+            Beat::Ping { text } => {
+                turn.act(Action::Ping { text });
+                Ok(())
+            }
+            Beat::Lost if pulse.backlog => Err(End::verdict(CloseCode::SlowConsumer)),
+            Beat::Lost => Err(End::verdict(CloseCode::HeartbeatTimeout)),
+        }
+    }
+}
+
+/// Queues an error that does not close.
+pub(super) fn refuse<'a>(turn: &mut Turn<'_, 'a>, error: ErrorMessage<'a>) -> Result<(), End<'a>> {
+    turn.send(ServerMessage::Error(error));
+    Ok(())
+}
+
+/// The delay of a refusal over a rate, or the end if it was the last of a row.
+fn unless_last<'a>(
+    turn: &Turn<'_, 'a>,
+    taken: Result<(), Over>,
+) -> Result<Result<(), u64>, End<'a>> {
+    let Err(over) = taken else { return Ok(Ok(())) };
+    if over.in_a_row < turn.about.rules.session.refusals {
+        return Ok(Err(over.retry_after_ms));
+    }
+    Err(End::Verdict(Verdict {
+        id: None,
+        code: CloseCode::RateLimited,
+        retry_after_ms: Some(over.retry_after_ms),
+    }))
+}
