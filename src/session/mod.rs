@@ -12,6 +12,7 @@ pub mod event;
 mod heartbeat;
 mod in_flight;
 mod life;
+pub mod matrix;
 mod outcomes;
 mod rates;
 mod ready;

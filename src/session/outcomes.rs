@@ -31,8 +31,7 @@ impl Ready {
         let stay = self.may(turn.about, Permission::Join, room.borrowed());
         self.rooms.joined(&room, stay);
         if !stay {
-            let why = "a newer token took the right to join this room away";
-            let error = answer(ErrorCode::Forbidden, id, &room, why);
+            let error = in_room(ErrorCode::Forbidden, id, &room);
             turn.act(Action::Evict { room });
             return refuse(turn, error);
         }
@@ -103,26 +102,16 @@ impl Ready {
 }
 
 fn refused<'a>(why: RoomRefusal, id: Option<Box<str>>, room: &RoomName) -> ErrorMessage<'a> {
-    match why {
-        RoomRefusal::NotJoined => {
-            answer(ErrorCode::NotJoined, id, room, "not a member of this room: join it first")
-        }
-        RoomRefusal::Overloaded => {
-            answer(ErrorCode::Overloaded, id, room, "the room takes no more now: try again later")
-        }
-        RoomRefusal::Internal => {
-            answer(ErrorCode::Internal, id, room, "the server failed: try again later")
-        }
-    }
+    let code = match why {
+        RoomRefusal::NotJoined => ErrorCode::NotJoined,
+        RoomRefusal::Overloaded => ErrorCode::Overloaded,
+        RoomRefusal::Internal => ErrorCode::Internal,
+    };
+    in_room(code, id, room)
 }
 
-fn answer<'a>(
-    code: ErrorCode,
-    id: Option<Box<str>>,
-    room: &RoomName,
-    why: &'static str,
-) -> ErrorMessage<'a> {
-    ErrorMessage { room: Some(text(room)), ..refusal(code, recall(id), why) }
+fn in_room<'a>(code: ErrorCode, id: Option<Box<str>>, room: &RoomName) -> ErrorMessage<'a> {
+    ErrorMessage { room: Some(text(room)), ..refusal(code, recall(id)) }
 }
 
 fn text(room: &RoomName) -> Cow<'static, str> {

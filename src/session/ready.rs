@@ -6,7 +6,7 @@ use super::{
     heartbeat::{Beat, Heartbeat},
     in_flight::InFlight,
     life::{Warning, ends_at, on_clock},
-    rates::{Kind, Over, Rate, Rates},
+    rates::{Kind, Over, REFRESH_RATE, Rate, Rates},
     refresh::Pending,
     rooms::Rooms,
     turn::{About, Echo, End, Turn, Verdict, recall, refusal},
@@ -70,10 +70,7 @@ impl Ready {
         }
         match event {
             Event::Text(text) => self.text(turn, text),
-            Event::TooBig => {
-                let why = "the message is over `limits.message_bytes` and was skipped";
-                refuse(turn, refusal(ErrorCode::TooBig, None, why))
-            }
+            Event::TooBig => refuse(turn, refusal(ErrorCode::TooBig, None)),
             Event::Fault(fault) => Err(End::verdict(fault.close_code())),
             Event::UnsupportedProtocol => Err(End::verdict(CloseCode::UnsupportedProtocol)),
             Event::Ping(payload) => {
@@ -136,13 +133,21 @@ impl Ready {
         }
     }
 
-    /// The session's limits: quotas of a token only lower the server's.
+    /// The session's limits, for `auth_ok`.
     pub(super) fn limits(&self, about: &About) -> SessionLimits {
-        let mut limits = about.rules.session.clone();
-        let lower = |quota: Option<u32>, limit: u32| quota.map_or(limit, |q| q.max(1).min(limit));
-        limits.messages_per_s = lower(self.login.quotas.messages_per_s, limits.messages_per_s);
-        limits.rooms = lower(self.login.quotas.rooms, limits.rooms);
-        limits
+        SessionLimits {
+            messages_per_s: self.messages_per_s(about),
+            rooms: self.room_cap(about),
+            ..about.rules.session.clone()
+        }
+    }
+
+    fn messages_per_s(&self, about: &About) -> u32 {
+        lower(self.login.quotas.messages_per_s, about.rules.session.messages_per_s)
+    }
+
+    pub(super) fn room_cap(&self, about: &About) -> u32 {
+        lower(self.login.quotas.rooms, about.rules.session.rooms)
     }
 
     /// Draws a request on its rate: the last refusal of a row is fatal.
@@ -177,11 +182,11 @@ impl Ready {
     }
 
     fn rate(&self, about: &About, kind: Kind) -> Rate {
-        let limits = self.limits(about);
+        let limits = &about.rules.session;
         match kind {
-            Kind::Message => Rate { per_s: limits.messages_per_s, burst: limits.burst },
-            Kind::Join => Rate { per_s: limits.joins_per_s, burst: limits.rooms },
-            Kind::Refresh => super::rates::REFRESH_RATE,
+            Kind::Message => Rate { per_s: self.messages_per_s(about), burst: limits.burst },
+            Kind::Join => Rate { per_s: limits.joins_per_s, burst: self.room_cap(about) },
+            Kind::Refresh => REFRESH_RATE,
             Kind::Other => Rate { per_s: limits.others_per_s, burst: limits.others_burst },
         }
     }
@@ -200,6 +205,11 @@ impl Ready {
             Beat::Lost => Err(End::verdict(CloseCode::HeartbeatTimeout)),
         }
     }
+}
+
+/// The quotas of a token only lower the server's, and never to nothing.
+fn lower(quota: Option<u32>, limit: u32) -> u32 {
+    quota.map_or(limit, |quota| quota.max(1).min(limit))
 }
 
 /// Queues an error that does not close.

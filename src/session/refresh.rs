@@ -39,12 +39,10 @@ impl Ready {
         token: Token<'a>,
     ) -> Result<(), Stop<'a>> {
         if !turn.about.offers("refresh") {
-            let why = "this server takes one `auth` per connection: reconnect with the new token";
-            return Err(Stop::Refuse(refusal(ErrorCode::Unsupported, id, why)));
+            return Err(Stop::Refuse(refusal(ErrorCode::Unsupported, id)));
         }
         if self.refresh.is_some() {
-            let why = "an `auth` is still being verified: wait for its answer";
-            return Err(Stop::Refuse(refusal(ErrorCode::RefreshInProgress, id, why)));
+            return Err(Stop::Refuse(refusal(ErrorCode::RefreshInProgress, id)));
         }
         let rules = &turn.about.rules;
         if token.reveal().len() > rules.auth.token_bytes {
@@ -104,8 +102,7 @@ impl Ready {
         if self.is_expired(turn.now) {
             return Err(End::answer(id, CloseCode::TokenExpired));
         }
-        let why = "the token could not be verified now: send it again later";
-        refuse(turn, refusal(ErrorCode::Internal, id, why))
+        refuse(turn, refusal(ErrorCode::Internal, id))
     }
 
     /// Says `auth_ok`, and that it will not last if that is already due.
@@ -146,10 +143,7 @@ impl Ready {
         }
         let last = turn.about.rules.session.invalid_refreshes.saturating_add(1);
         match self.invalid_refreshes.spend(turn.now.time, WINDOW_MS, last) {
-            Ok(()) => {
-                let why = "the token is refused and the one before stays in force";
-                refuse(turn, refusal(code, id, why))
-            }
+            Ok(()) => refuse(turn, refusal(code, id)),
             Err(after_ms) => Err(End::Verdict(Verdict {
                 id,
                 code: CloseCode::RateLimited,

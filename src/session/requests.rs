@@ -5,7 +5,7 @@ use super::{
     in_flight::Ask,
     rates::Kind,
     ready::{Ready, refuse},
-    turn::{Echo, End, Turn, echo, refusal},
+    turn::{Echo, End, Turn, echo, refusal, refusal_because},
 };
 use crate::protocol::{
     client_message::{Body, ClientMessage, DecodeFault, IdempotencyKey, Since, decode},
@@ -15,7 +15,6 @@ use crate::protocol::{
     room_name::RoomText,
     server_message::{ErrorMessage, ServerMessage},
 };
-use std::borrow::Cow;
 
 /// Why a request goes no further.
 #[derive(Debug)]
@@ -68,22 +67,20 @@ impl Ready {
         let id = echo(message.id);
         let id = self.within_rate(turn, kind(&message.body), id)?;
         if id.as_deref().is_some_and(|id| self.awaits(id)) {
-            let why = "a request with this `id` still waits for its answer: use another one";
-            return Err(Stop::Bug(refusal(ErrorCode::DuplicateId, id, why)));
+            return Err(Stop::Bug(refusal(ErrorCode::DuplicateId, id)));
         }
         // A driver that minds `wants_input` never gets here.
         if !self.wants_input(&turn.about.rules.session) {
-            let why = "too many requests wait for an answer: `limits.in_flight`";
-            return Err(Stop::Refuse(refusal(ErrorCode::Overloaded, id, why)));
+            return Err(Stop::Refuse(refusal(ErrorCode::Overloaded, id)));
         }
         match message.body {
             Body::Auth { token } => self.refresh(turn, id, token),
-            Body::Join { token: Some(_), .. } => Err(unsupported(id, "`join.token`")),
+            Body::Join { token: Some(_), .. } => Err(unsupported(id)),
             Body::Join { room, since, token: None, presence: _ } => {
                 self.join(turn, id, room, since)
             }
             Body::Leave { room } => self.leave(turn, id, room),
-            Body::Message { ephemeral: true, .. } => Err(unsupported(id, "`message.ephemeral`")),
+            Body::Message { ephemeral: true, .. } => Err(unsupported(id)),
             Body::Message { room, payload, idempotency_key, ephemeral: false } => {
                 self.publish(turn, id, Post { room, payload, idempotency_key })
             }
@@ -92,35 +89,29 @@ impl Ready {
                 Ok(())
             }
             Body::Pong => Ok(()),
-            Body::History => Err(unsupported(id, "`history`")),
-            Body::Presence => Err(unsupported(id, "`presence`")),
-            Body::Unknown => {
-                let why = "no client message has this `type`";
-                Err(Stop::Refuse(refusal(ErrorCode::UnknownType, id, why)))
-            }
+            Body::History => Err(unsupported(id)),
+            Body::Presence => Err(unsupported(id)),
+            Body::Unknown => Err(Stop::Refuse(refusal(ErrorCode::UnknownType, id))),
         }
     }
 
     /// Judges a text that is no message. What is no JSON was never parsed and counts to no rate.
     fn fault<'a>(&mut self, turn: &Turn<'_, 'a>, fault: DecodeFault<'a>) -> Result<(), Stop<'a>> {
-        let (kind, id, code, why) = match fault {
+        let (kind, id, why) = match fault {
             DecodeFault::Json(fault) => {
-                let why = format!("the text is not acceptable: {fault}");
-                return Err(Stop::Bug(refusal(ErrorCode::BadMessage, None, why)));
-            }
-            DecodeFault::Frame { id, why } => (Kind::Other, id, ErrorCode::BadMessage, why),
-            DecodeFault::Member { id, auth, why } => {
-                let kind = if auth { Kind::Refresh } else { Kind::Other };
-                (kind, id, ErrorCode::BadMessage, why)
+                let why = format!("The text is not acceptable: {fault}.");
+                return Err(Stop::Bug(refusal_because(ErrorCode::BadMessage, None, why)));
             }
             DecodeFault::Room { id } => {
-                let why = "a room name is 1 to 128 bytes of A-Z a-z 0-9 . _ : | @ -";
-                (Kind::Other, id, ErrorCode::BadRoom, why)
+                let id = self.within_rate(turn, Kind::Other, echo(id))?;
+                return Err(Stop::Refuse(refusal(ErrorCode::BadRoom, id)));
             }
+            DecodeFault::Frame { id, why } => (Kind::Other, id, why),
+            DecodeFault::Member { id, auth: true, why } => (Kind::Refresh, id, why),
+            DecodeFault::Member { id, auth: false, why } => (Kind::Other, id, why),
         };
         let id = self.within_rate(turn, kind, echo(id))?;
-        let error = refusal(code, id, why);
-        Err(if code == ErrorCode::BadMessage { Stop::Bug(error) } else { Stop::Refuse(error) })
+        Err(Stop::Bug(refusal_because(ErrorCode::BadMessage, id, why)))
     }
 
     /// Draws on the rate of `kind` and hands the id back.
@@ -133,7 +124,7 @@ impl Ready {
         match self.spend(turn, kind) {
             Ok(Ok(())) => Ok(id),
             Ok(Err(after_ms)) => {
-                let mut error = refusal(ErrorCode::RateLimited, id, "too many requests: wait");
+                let mut error = refusal(ErrorCode::RateLimited, id);
                 error.retry_after_ms = Some(after_ms);
                 Err(Stop::Refuse(error))
             }
@@ -155,13 +146,11 @@ impl Ready {
         since: Option<Since<'a>>,
     ) -> Result<(), Stop<'a>> {
         let held = self.rooms.wanted(room.as_str()).is_some();
-        if !held && self.rooms.count() >= self.limits(turn.about).rooms as usize {
-            let why = "no further room fits into `limits.rooms`: leave one first";
-            return Err(in_room(ErrorCode::TooManyRooms, id, room, why));
+        if !held && self.rooms.count() >= self.room_cap(turn.about) as usize {
+            return Err(in_room(ErrorCode::TooManyRooms, id, room));
         }
         if !self.may(turn.about, Permission::Join, room.borrowed()) {
-            let why = "the token does not grant `join` for this room";
-            return Err(in_room(ErrorCode::Forbidden, id, room, why));
+            return Err(in_room(ErrorCode::Forbidden, id, room));
         }
         let since_lost = since.is_some() && !turn.about.offers("recovery");
         let since = since.filter(|_| !since_lost);
@@ -194,12 +183,10 @@ impl Ready {
         post: Post<'a>,
     ) -> Result<(), Stop<'a>> {
         let Some(room) = self.rooms.wanted(post.room.as_str()).cloned() else {
-            let why = "only members publish: join the room first";
-            return Err(in_room(ErrorCode::NotJoined, id, post.room, why));
+            return Err(in_room(ErrorCode::NotJoined, id, post.room));
         };
         if !self.may(turn.about, Permission::Send, room.borrowed()) {
-            let why = "the token does not grant `send` for this room";
-            return Err(in_room(ErrorCode::Forbidden, id, post.room, why));
+            return Err(in_room(ErrorCode::Forbidden, id, post.room));
         }
         let Post { payload, idempotency_key, .. } = post;
         let key = self.in_flight.open(id, room.clone(), Ask::Publish);
@@ -223,12 +210,10 @@ const fn kind(body: &Body<'_>) -> Kind {
     }
 }
 
-fn unsupported<'a>(id: Echo<'a>, what: &str) -> Stop<'a> {
-    let why = format!("this server does not offer {what}: see `features` of `auth_ok`");
-    Stop::Refuse(refusal(ErrorCode::Unsupported, id, why))
+fn unsupported(id: Echo<'_>) -> Stop<'_> {
+    Stop::Refuse(refusal(ErrorCode::Unsupported, id))
 }
 
-fn in_room<'a>(code: ErrorCode, id: Echo<'a>, room: RoomText<'a>, why: &'static str) -> Stop<'a> {
-    let room: Option<Cow<'a, str>> = Some(room.into_text());
-    Stop::Refuse(ErrorMessage { room, ..refusal(code, id, why) })
+fn in_room<'a>(code: ErrorCode, id: Echo<'a>, room: RoomText<'a>) -> Stop<'a> {
+    Stop::Refuse(ErrorMessage { room: Some(room.into_text()), ..refusal(code, id) })
 }

@@ -117,13 +117,18 @@ impl<'a> End<'a> {
     }
 }
 
-/// An `error` that does not close.
-pub(super) fn refusal<'a>(
+/// An `error` that does not close, in the words of its code.
+pub(super) fn refusal(code: ErrorCode, id: Echo<'_>) -> ErrorMessage<'_> {
+    refusal_because(code, id, code.message())
+}
+
+/// An `error` that does not close, where there is more to say than its code says.
+pub(super) fn refusal_because<'a>(
     code: ErrorCode,
     id: Echo<'a>,
-    message: impl Into<Cow<'a, str>>,
+    why: impl Into<Cow<'a, str>>,
 ) -> ErrorMessage<'a> {
-    ErrorMessage { id, room: None, code, message: message.into(), retry_after_ms: None }
+    ErrorMessage { id, room: None, code, message: why.into(), retry_after_ms: None }
 }
 
 /// The text of a request's id, to be echoed.

@@ -1,0 +1,75 @@
+//! One cell of the state table: what the machine did, in a few words.
+
+use super::{
+    super::{Action, Phase},
+    bench::Bench,
+    rows::Row,
+};
+use crate::protocol::server_message::ServerMessage;
+
+/// Runs `row` in `phase` and says what came of it.
+pub(super) fn render(row: &Row, phase: Phase) -> String {
+    let mut bench = Bench::new(phase, row.rules);
+    let event = (row.event)(&mut bench);
+    let ended = matches!(phase, Phase::Closing | Phase::Closed);
+    if event.is_input() && !ended && !bench.session.wants_input() {
+        return "waits".into();
+    }
+    let before = bench.session.phase();
+    let actions = bench.session.handle(bench.now, event);
+    let done: Vec<String> = actions.iter().filter_map(words).collect();
+    let after = bench.session.phase();
+    let moved = if after == before || after == Phase::Closing {
+        String::new()
+    } else {
+        format!("→ {after}")
+    };
+    match (done.is_empty(), moved.is_empty()) {
+        (true, true) => "-".into(),
+        (true, false) => moved,
+        (false, true) => done.join(", "),
+        (false, false) => format!("{} {moved}", done.join(", ")),
+    }
+}
+
+/// The words of one action; `None` for what another action implies.
+fn words(action: &Action<'_>) -> Option<String> {
+    match action {
+        Action::Verify(_) => Some("verify".into()),
+        // `auth_ok` follows.
+        Action::Admit(_) => None,
+        Action::Send(message) => said(message),
+        Action::Ping { text: false } => Some("Ping".into()),
+        Action::Ping { text: true } => Some("Ping, `ping`".into()),
+        Action::Pong(_) => Some("Pong".into()),
+        Action::Join { .. } => Some("join".into()),
+        Action::Leave { .. } => Some("leave".into()),
+        Action::Evict { .. } => Some("evict".into()),
+        Action::Publish { .. } => Some("publish".into()),
+        Action::Cut => Some("cut".into()),
+        Action::Close { code, .. } => Some(format!("close {}", code.code())),
+        Action::EchoClose(_) => Some("close echoed".into()),
+        Action::Abandon => None,
+    }
+}
+
+fn said(message: &ServerMessage<'_>) -> Option<String> {
+    let word = match message {
+        ServerMessage::AuthOk(_) => "`auth_ok`",
+        ServerMessage::AuthExpiring { .. } => "`auth_expiring`",
+        ServerMessage::Joined { .. } => "`joined`",
+        ServerMessage::Left { code: None, .. } => "`left`",
+        ServerMessage::Left { code: Some(code), .. } => {
+            return Some(format!("`left` {}", code.as_str()));
+        }
+        ServerMessage::Ack { .. } => "`ack`",
+        ServerMessage::Message(_) => "`message`",
+        ServerMessage::Ping => "`ping`",
+        ServerMessage::Pong { .. } => "`pong`",
+        ServerMessage::Reconnect { .. } => "`reconnect`",
+        ServerMessage::Error(error) => return Some(format!("error {}", error.code.as_str())),
+        // The Close with the same code follows.
+        ServerMessage::Fatal { .. } => return None,
+    };
+    Some(word.into())
+}

@@ -1,0 +1,164 @@
+//! The rows of the state table: each event, and what has to be so that it can happen.
+
+use super::{
+    super::{
+        Event, Refusal, RoomRefusal, Rules,
+        TransportFault::{self, Binary, Protocol, Utf8},
+    },
+    bench::{AUTH, Bench, GRANT, login},
+};
+use crate::protocol::close_code::CloseCode;
+
+/// One event.
+pub(super) struct Row {
+    pub(super) name: &'static str,
+    /// Limits under which the event is at hand at once.
+    pub(super) rules: fn(&mut Rules),
+    /// Moves the clocks if need be, and names the event.
+    pub(super) event: fn(&mut Bench) -> Event<'static>,
+}
+
+pub(super) const ROWS: &[Row] = &[
+    // What the client says.
+    row("`auth`", |_| Event::Text(AUTH)),
+    row("`join`", |_| Event::Text(r#"{"type":"join","room":"hall"}"#)),
+    row("`leave`", |_| Event::Text(r#"{"type":"leave","room":"lobby"}"#)),
+    row("`leave`, room not joined", |_| Event::Text(r#"{"type":"leave","room":"hall"}"#)),
+    row("`message`", |_| Event::Text(MESSAGE)),
+    row("`message`, room not joined", |_| {
+        Event::Text(r#"{"type":"message","room":"hall","payload":1}"#)
+    }),
+    row("`ping`", |_| Event::Text(r#"{"type":"ping"}"#)),
+    row("`history`, `presence` (not offered)", |_| {
+        Event::Text(r#"{"type":"history","room":"lobby"}"#)
+    }),
+    row("other text: unknown type", |_| Event::Text(r#"{"type":"dance"}"#)),
+    row("bad JSON or frame shape", |_| Event::Text("{")),
+    row("bad member", |_| Event::Text(r#"{"type":"message","room":"lobby"}"#)),
+    row("bad member of `auth`", |_| Event::Text(r#"{"type":"auth","payload":1}"#)),
+    row("bad room name", |_| Event::Text(r#"{"type":"join","room":"no room"}"#)),
+    row("reused `id`", |_| Event::Text(r#"{"type":"join","room":"den","id":"1"}"#)),
+    row("`auth`, token too long", |_| Event::Text(r#"{"type":"auth","payload":"token+"}"#))
+        .under(|r| r.auth.token_bytes = 5),
+    row("over rate", |_| Event::Text(MESSAGE)).under(|r| r.session.burst = 1),
+    row("over rate, last in a row", |_| Event::Text(MESSAGE)).under(|r| {
+        r.session.burst = 1;
+        r.session.refusals = 1;
+    }),
+    row("Ping over rate", |_| Event::Ping(b"")).under(|r| r.session.others_burst = 1),
+    row("bug budget spent", |_| Event::Text("{")).under(|r| r.session.bugs = 1),
+    row("message over its cap", |_| Event::TooBig),
+    row("oversize for the transport", |_| Event::Fault(TransportFault::TooBig)),
+    row("binary", |_| Event::Fault(Binary)),
+    row("broken frame", |_| Event::Fault(Protocol)),
+    row("bad UTF-8", |_| Event::Fault(Utf8)),
+    row("no known subprotocol", |_| Event::UnsupportedProtocol),
+    row("Ping", |_| Event::Ping(b"")),
+    row("Pong", |_| Event::Pong),
+    row("Close", |_| Event::PeerClose(Some(1000))),
+    row("end of stream", |_| Event::Eof),
+    // The verdict.
+    row("deadline", |bench| {
+        bench.later(10_000, 0);
+        bench.timer(0, false)
+    }),
+    row("verified", |_| Event::Verified(login("ann", GRANT))),
+    row("verified, a room lost", |_| Event::Verified(login("ann", r#"{"den":"*","attic":"*"}"#))),
+    row("verified, another principal", |_| Event::Verified(login("bob", GRANT))),
+    row("verified, expired since", |bench| {
+        let mut late = login("ann", GRANT);
+        late.expires_at = bench.now.wall;
+        late.leeway_ms = 0;
+        Event::Verified(late)
+    }),
+    row("refused: invalid", |_| Event::Refused(Refusal::Invalid)),
+    row("refused: expired", |_| Event::Refused(Refusal::Expired)),
+    row("refused: not yet valid", |_| Event::Refused(Refusal::NotYetValid)),
+    row("refused: not allowed here", |_| Event::Refused(Refusal::Forbidden)),
+    row("refused: revoked", |_| Event::Refused(Refusal::Revoked)),
+    row("refused: too many connections", |_| Event::Refused(Refusal::TooManyConnections)),
+    row("refused, last of a minute", |_| Event::Refused(Refusal::Invalid))
+        .under(|r| r.session.invalid_refreshes = 0),
+    row("verifier down", |_| Event::VerifierDown),
+    // What became of requests.
+    row("joined", |bench| {
+        let key = bench.keys.join;
+        Event::Joined { key, epoch: "e", seq: 7, recovered: None }
+    }),
+    row("join refused", |bench| Event::JoinRefused {
+        key: bench.keys.join,
+        why: RoomRefusal::Overloaded,
+    }),
+    row("left", |bench| Event::Left { key: bench.keys.leave }),
+    row("published", |bench| {
+        let key = bench.keys.publish;
+        Event::Published { key, epoch: "e", seq: 8, at_ms: 1, duplicate: false }
+    }),
+    row("publish failed", |bench| Event::PublishFailed {
+        key: bench.keys.publish,
+        why: RoomRefusal::Overloaded,
+    }),
+    // Time, the wall clock for tokens.
+    row("expiring", |bench| {
+        bench.later(0, 80_000);
+        bench.timer(0, false)
+    }),
+    row("expired", |bench| {
+        warn(bench);
+        bench.later(0, 25_000);
+        bench.timer(0, false)
+    }),
+    row("expired, refresh out of time", |bench| {
+        warn(bench);
+        bench.later(10_000, 25_000);
+        bench.timer(0, false)
+    })
+    .under(|r| r.auth.deadline_ms = HOUR_MS),
+    row("heartbeat due", |bench| {
+        bench.later(27_500, 0);
+        bench.timer(0, false)
+    })
+    .under(|r| r.auth.deadline_ms = HOUR_MS),
+    row("heartbeat lost", |bench| lose_heartbeat(bench, false))
+        .under(|r| r.auth.deadline_ms = HOUR_MS),
+    row("heartbeat lost, outbox not empty", |bench| lose_heartbeat(bench, true))
+        .under(|r| r.auth.deadline_ms = HOUR_MS),
+    // What the server decides.
+    row("revoked", |_| Event::Revoked),
+    row("replaced", |_| Event::Replaced),
+    row("draining", |_| Event::Draining { after_ms: 5_000 }),
+    row("shutdown", |_| Event::Shutdown { after_ms: 5_000 }),
+    row("slow", |_| Event::Slow),
+    row("evicted", |_| Event::Evicted(CloseCode::Overloaded)),
+];
+
+/// Longer than anything in the table.
+const HOUR_MS: u64 = 3_600_000;
+/// A message that may be published.
+const MESSAGE: &str = r#"{"type":"message","room":"lobby","payload":1}"#;
+
+const fn row(name: &'static str, event: fn(&mut Bench) -> Event<'static>) -> Row {
+    Row { name, rules: |_| {}, event }
+}
+
+impl Row {
+    const fn under(self, rules: fn(&mut Rules)) -> Self {
+        Self { rules, ..self }
+    }
+}
+
+/// The token's last fifth begins.
+fn warn(bench: &mut Bench) {
+    bench.later(0, 80_000);
+    let due = bench.timer(0, false);
+    bench.feed(due);
+}
+
+/// A Ping goes out and nothing is heard for the whole timeout.
+fn lose_heartbeat(bench: &mut Bench, backlog: bool) -> Event<'static> {
+    bench.later(27_500, 0);
+    let due = bench.timer(0, false);
+    bench.feed(due);
+    bench.later(10_000, 0);
+    bench.timer(10_001, backlog)
+}
