@@ -2,10 +2,7 @@
 
 use crate::{
     outbox::Frame,
-    protocol::{
-        room_name::RoomRef,
-        server_message::{RoomMessage, ServerMessage},
-    },
+    protocol::{room_name::RoomRef, server_message::RoomMessage},
 };
 use std::{borrow::Cow, sync::Arc};
 
@@ -51,7 +48,7 @@ impl Draft<'_> {
     }
 
     fn encode(&self, seq: Option<u64>, at_ms: u64, key: Option<&str>) -> Frame {
-        Frame::text(&ServerMessage::Message(Box::new(RoomMessage {
+        Frame::room_message(&RoomMessage {
             room: Cow::Borrowed(self.room.as_str()),
             seq,
             user: Some(Cow::Borrowed(self.user)),
@@ -59,7 +56,7 @@ impl Draft<'_> {
             at_ms,
             payload: Cow::Borrowed(self.payload),
             idempotency_key: key.map(Cow::Borrowed),
-        })))
+        })
     }
 }
 

@@ -1,29 +1,11 @@
 //! The broker that lives in the process: a bounded ring per room, gone with it.
 
 use super::{
-    AuthorCopy, Broker, Delivery, Draft, Epoch, Epochs, Gap, KEY_WINDOW_MS, Log, Publishing,
-    ReadBudget, Receipt, ring::Ring,
+    AuthorCopy, Broker, Delivery, Draft, Epoch, Epochs, Gap, HistoryBounds, KEY_WINDOW_MS, Log,
+    Publishing, ReadBudget, Receipt, ring::Ring,
 };
 use crate::protocol::{room_name::RoomName, time::Wall};
 use std::{fmt, hash::RandomState};
-
-/// How much of a room is remembered; the first bound that is met counts. A 0 anywhere means
-/// nothing at all.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct HistoryBounds {
-    /// Messages.
-    pub count: usize,
-    /// The age of a message, in milliseconds: at this age it is forgotten.
-    pub age_ms: u64,
-    /// Bytes of all frames of a room.
-    pub bytes: usize,
-}
-
-impl Default for HistoryBounds {
-    fn default() -> Self {
-        Self { count: 256, age_ms: 300_000, bytes: 1024 * 1024 }
-    }
-}
 
 /// Remembers in memory.
 pub struct MemoryBroker {
@@ -150,4 +132,53 @@ fn encode(draft: &Draft<'_>, Receipt { seq, at_ms }: Receipt) -> Delivery {
     let author =
         draft.author_frame(seq, at_ms).map(|frame| AuthorCopy { user: draft.user.clone(), frame });
     Delivery { seq, frame: draft.frame(Some(seq), at_ms), author }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    crate::broker::contract::broker_contract!(|history| MemoryBroker::new(
+        history,
+        Epochs::seeded(1)
+    ));
+
+    #[test]
+    fn rooms_may_have_bounds_of_their_own() {
+        let none = HistoryBounds { count: 0, ..HistoryBounds::default() };
+        let broker = MemoryBroker::with_bounds(
+            move |room| if room.as_str() == "brief" { none } else { HistoryBounds::default() },
+            Epochs::seeded(1),
+        );
+        let user = "ada".into();
+        for (name, remembers) in [("brief", false), ("long", true)] {
+            let room = RoomName::parse(name).unwrap();
+            let mut log = broker.open(&room);
+            let draft = Draft {
+                room: room.borrowed(),
+                user: &user,
+                info: None,
+                payload: "1",
+                idempotency_key: None,
+            };
+            log.publish(&draft, Wall::from_ms(1));
+            assert_eq!(log.remembers(Wall::from_ms(1)).is_some(), remembers, "{name}");
+        }
+    }
+
+    #[test]
+    fn debug_shows_no_message() {
+        let room = RoomName::parse("lobby").unwrap();
+        let mut log = MemoryBroker::new(HistoryBounds::default(), Epochs::seeded(1)).open(&room);
+        let user = "ada".into();
+        let draft = Draft {
+            room: room.borrowed(),
+            user: &user,
+            info: None,
+            payload: r#""private""#,
+            idempotency_key: None,
+        };
+        log.publish(&draft, Wall::from_ms(1));
+        assert!(!format!("{log:?}").contains("private"));
+    }
 }

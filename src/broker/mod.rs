@@ -3,6 +3,8 @@
 //! A room publishes through its [`Log`], which gives the message its number and the one frame
 //! that all members share, and reads back from it whoever has fallen behind.
 
+#[cfg(test)]
+mod contract;
 mod draft;
 mod epoch;
 mod memory;
@@ -10,7 +12,7 @@ mod ring;
 
 pub use draft::Draft;
 pub use epoch::{Epoch, Epochs};
-pub use memory::{HistoryBounds, MemoryBroker, MemoryLog};
+pub use memory::{MemoryBroker, MemoryLog};
 
 use crate::{
     outbox::Frame,
@@ -142,6 +144,24 @@ impl Delivery {
     /// The size of its larger frame, in bytes: what it takes of a member's budget at most.
     pub fn max_frame_bytes(&self) -> usize {
         self.author.as_ref().map_or(0, |author| author.frame.len()).max(self.frame.len())
+    }
+}
+
+/// How much of a room is remembered; the first bound that is met counts. A 0 anywhere means
+/// nothing at all.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct HistoryBounds {
+    /// Messages.
+    pub count: usize,
+    /// The age of a message, in milliseconds: at this age it is forgotten.
+    pub age_ms: u64,
+    /// Bytes of all frames of a room.
+    pub bytes: usize,
+}
+
+impl Default for HistoryBounds {
+    fn default() -> Self {
+        Self { count: 256, age_ms: 300_000, bytes: 1024 * 1024 }
     }
 }
 

@@ -1,6 +1,6 @@
 //! The newest messages of a room, bounded by number, age and size, and the keys among them.
 
-use super::{Delivery, KEY_WINDOW_MS, Receipt, memory::HistoryBounds};
+use super::{Delivery, HistoryBounds, KEY_WINDOW_MS, Receipt};
 use crate::protocol::time::Wall;
 use std::{
     collections::{HashMap, VecDeque},

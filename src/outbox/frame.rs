@@ -1,6 +1,9 @@
 //! One complete frame from the server to a client, encoded once and shared.
 
-use crate::protocol::{limits::REASON_BYTES, server_message::ServerMessage};
+use crate::protocol::{
+    limits::REASON_BYTES,
+    server_message::{RoomMessage, ServerMessage},
+};
 use std::{cell::Cell, fmt, sync::Arc};
 
 /// The longest header of an unmasked frame, in bytes (RFC 6455 5.2).
@@ -31,6 +34,12 @@ pub struct Frame(Arc<[u8]>);
 impl Frame {
     /// A text frame with the JSON text of `message`.
     pub fn text(message: &ServerMessage<'_>) -> Self {
+        Self::build(TEXT, |out| message.encode(out))
+    }
+
+    /// A text frame with the JSON text of a room's `message`, as [`text`](Self::text) makes it,
+    /// without a box around it: this one is made for every publish, under the room's lock.
+    pub fn room_message(message: &RoomMessage<'_>) -> Self {
         Self::build(TEXT, |out| message.encode(out))
     }
 

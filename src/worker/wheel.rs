@@ -91,7 +91,8 @@ impl Wheel {
             while due != 0 {
                 let slot = due.trailing_zeros() as usize;
                 due &= due - 1;
-                early = self.drain(level, slot, from, early, fired);
+                let head = self.levels.get_mut(level).map_or(NIL, |level| level.take(slot));
+                self.sort(head, from, &mut early, fired);
             }
         }
         while let Some(&node) = self.nodes.get(early as usize) {
@@ -117,30 +118,18 @@ impl Wheel {
         Some(Time::from_ms(tick.saturating_mul(TICK_MS)))
     }
 
-    /// Empties a slot: what is due goes to `fired`, the rest in front of the list `early`.
-    fn drain(
-        &mut self,
-        level: usize,
-        slot: usize,
-        from: u64,
-        mut early: u32,
-        fired: &mut Vec<u32>,
-    ) -> u32 {
+    /// Takes a list apart: what is due goes to `fired`, the rest in front of the list `early`.
+    fn sort(&mut self, mut head: u32, from: u64, early: &mut u32, fired: &mut Vec<u32>) {
         let due = self.at - from;
-        let mut index = self.levels.get_mut(level).map_or(NIL, |level| level.take(slot));
-        while let Some(node) = self.nodes.get_mut(index as usize) {
-            let next = node.next;
+        while let Some(node) = self.nodes.get_mut(head as usize) {
+            let index = std::mem::replace(&mut head, node.next);
             if u64::from(node.tick.wrapping_sub(from as u32)) <= due {
                 fired.push(node.key);
-                node.next = self.free;
-                self.free = index;
+                node.next = std::mem::replace(&mut self.free, index);
             } else {
-                node.next = early;
-                early = index;
+                node.next = std::mem::replace(early, index);
             }
-            index = next;
         }
-        early
     }
 
     /// Puts a node into the finest slot that reaches `tick`, which lies after `at`.
