@@ -57,3 +57,38 @@ pub struct Quotas {
     /// Connections of one user.
     pub connections: Option<u32>,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn identity(issuer: Option<&str>) -> Identity {
+        Identity { issuer: issuer.map(Into::into), subject: "ann".into(), user: "ann".into() }
+    }
+
+    #[test]
+    fn an_absent_issuer_is_a_value_of_its_own() {
+        assert_eq!(identity(None), identity(None));
+        assert_ne!(identity(None), identity(Some("")));
+        assert_ne!(identity(Some("a")), identity(Some("b")));
+    }
+
+    #[test]
+    fn a_login_prints_no_claims() {
+        let login = Login {
+            identity: Arc::new(identity(None)),
+            grant: Arc::default(),
+            info: RawValue::from_string(r#"{"mail":"ann@example.org"}"#.to_owned())
+                .ok()
+                .map(Into::into),
+            quotas: Quotas::default(),
+            expires_at: Wall::from_ms(1),
+            leeway_ms: 0,
+            issued_at: None,
+            mark: 0x5EC2E7,
+        };
+        let printed = format!("{login:?}");
+        assert!(login.info.is_some() && !printed.contains("mail"), "{printed}");
+        assert!(!printed.contains("mark"), "{printed}");
+    }
+}

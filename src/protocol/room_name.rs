@@ -122,3 +122,38 @@ impl fmt::Display for RoomName {
         f.write_str(&self.0)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::HashMap;
+
+    #[test]
+    fn the_alphabet_and_the_length_are_the_rule() {
+        for byte in 0..=u8::MAX {
+            let text = char::from(byte).to_string();
+            let expected = text.is_ascii()
+                && "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._:|@-"
+                    .contains(&text);
+            assert_eq!(RoomRef::parse(&text).is_ok(), expected, "{text:?}");
+        }
+        for (bytes, expected) in [(0, false), (1, true), (128, true), (129, false)] {
+            assert_eq!(RoomName::parse(&"x".repeat(bytes)).is_ok(), expected, "{bytes}");
+        }
+    }
+
+    #[test]
+    fn the_three_forms_are_one_name() {
+        let text = RoomText::parse("team:1".to_owned()).unwrap();
+        assert_eq!(text.to_name().borrowed(), text.borrowed());
+        assert_eq!(text.to_name().to_string(), text.into_text());
+        assert_eq!(RoomText::parse("a b"), Err(BadRoomName));
+    }
+
+    #[test]
+    fn a_table_is_asked_by_text() {
+        let table = HashMap::from([(RoomName::parse("a").unwrap(), 1)]);
+        assert_eq!(table.get("a"), Some(&1));
+        assert_eq!(table.get("b"), None);
+    }
+}

@@ -70,3 +70,18 @@ pub struct Now {
     /// The wall clock: token life and `at_ms`.
     pub wall: Wall,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn time_never_wraps() {
+        let (early, late) = (Time::from_ms(5), Time::from_ms(8));
+        assert_eq!((late.since(early), early.since(late)), (3, 0));
+        assert_eq!(late + u64::MAX, Time::from_ms(u64::MAX));
+        let (early, late) = (Wall::from_ms(5), Wall::from_ms(8));
+        assert_eq!((late.since(early), early.since(late)), (3, 0));
+        assert_eq!(late + u64::MAX, Wall::from_ms(u64::MAX));
+    }
+}

@@ -25,6 +25,8 @@ pub(super) struct Literal {
     start: usize,
     end: usize,
     escaped: bool,
+    /// A fingerprint of what the literal means, once names are sorted.
+    mark: u64,
 }
 
 impl Literal {
@@ -47,6 +49,18 @@ impl Literal {
         } else {
             self.text(all) == other.text(all)
         }
+    }
+
+    /// Equal for literals that mean the same (FNV-1a). Names that collide by design only make
+    /// the sort compare texts.
+    fn fingerprint(self, all: &str) -> u64 {
+        let add = |mark: u64, byte: u8| (mark ^ u64::from(byte)).wrapping_mul(0x100_0000_01B3);
+        let seed = 0xCBF2_9CE4_8422_2325;
+        if !self.escaped {
+            return self.text(all).bytes().fold(seed, add);
+        }
+        Unescaped::new(self.text(all))
+            .fold(seed, |mark, c| c.encode_utf8(&mut [0; 4]).bytes().fold(mark, add))
     }
 
     /// The order of what the literals mean. UTF-8 sorts like its characters, so that both ways
@@ -186,7 +200,10 @@ impl<'a> Scanner<'a> {
         let twice = if names.len() <= PAIRWISE_NAMES {
             find_pair(names, text)
         } else {
-            names.sort_unstable_by(|one, two| one.cmp(*two, text));
+            names.iter_mut().for_each(|name| name.mark = name.fingerprint(text));
+            names.sort_unstable_by(|one, two| {
+                one.mark.cmp(&two.mark).then_with(|| one.cmp(*two, text))
+            });
             names
                 .array_windows()
                 .find(|[one, two]| one.same(*two, text))
@@ -209,7 +226,7 @@ impl<'a> Scanner<'a> {
                 Some(b'"') => {
                     let end = self.at;
                     self.at += 1;
-                    return Ok(Literal { start, end, escaped });
+                    return Ok(Literal { start, end, escaped, mark: 0 });
                 }
                 Some(b'\\') => {
                     escaped = true;
@@ -322,8 +339,29 @@ fn find_pair(names: &[Literal], text: &str) -> Option<usize> {
 }
 
 /// How many bytes pass before a quote, a backslash, a control character or the end.
-fn plain_len(bytes: &[u8]) -> usize {
-    bytes.iter().take_while(|byte| !matches!(byte, b'"' | b'\\' | 0..=0x1F)).count()
+pub(super) fn plain_len(bytes: &[u8]) -> usize {
+    let (words, tail) = bytes.as_chunks::<8>();
+    for (count, word) in words.iter().enumerate() {
+        let special = special_bytes(u64::from_le_bytes(*word));
+        if special != 0 {
+            return count * 8 + special.trailing_zeros() as usize / 8;
+        }
+    }
+    let plain = tail.iter().take_while(|byte| !matches!(byte, b'"' | b'\\' | 0..=0x1F));
+    bytes.len() - tail.len() + plain.count()
+}
+
+/// The top bit of the first byte of `word` that is a quote, a backslash or below 0x20; bits
+/// above it mean nothing.
+const fn special_bytes(word: u64) -> u64 {
+    const ONES: u64 = u64::MAX / 255;
+    // A byte below `limit` borrows, which sets its top bit; borrows only travel upwards.
+    const fn below(word: u64, limit: u64) -> u64 {
+        word.wrapping_sub(ONES * limit) & !word & (ONES << 7)
+    }
+    let quote = below(word ^ (ONES * b'"' as u64), 1);
+    let backslash = below(word ^ (ONES * b'\\' as u64), 1);
+    quote | backslash | below(word, 0x20)
 }
 
 /// Four hexadecimal digits at the start of `bytes`.

@@ -272,13 +272,16 @@ fn json_text() -> impl Strategy<Value = String> {
         Just("false".to_owned()),
         Just("null".to_owned()),
     ];
-    let value = leaf.prop_recursive(20, 96, 5, move |inner| {
+    let value = leaf.prop_recursive(4, 24, 5, move |inner| {
         let member = (string.clone(), inner.clone()).prop_map(|(name, value)| name + ":" + &value);
         prop_oneof![
             prop::collection::vec(inner, 0..4).prop_map(|list| format!("[{}]", list.join(", "))),
             prop::collection::vec(member, 0..12).prop_map(|list| format!("{{{}}}", list.join(","))),
         ]
     });
+    // Now and then beyond the nesting limit, which random nesting never reaches.
+    let value = (value, prop_oneof![4 => Just(0), 1 => 8..18_usize])
+        .prop_map(|(value, wraps)| "[".repeat(wraps) + &value + &"]".repeat(wraps));
     prop::collection::vec(("\"[a-z]{1,3}\"", value), 0..4).prop_map(|members| {
         let members: Vec<_> =
             members.into_iter().map(|(name, value)| name + " :" + &value).collect();
@@ -324,6 +327,15 @@ proptest! {
                 }
             }
         }
+    }
+
+    #[test]
+    fn plain_bytes_are_counted_by_the_word_as_one_by_one(
+        bytes in prop::collection::vec(prop_oneof![3 => 0x20..0x80_u8, 1 => any::<u8>()], 0..40),
+    ) {
+        let special = |byte: &u8| matches!(byte, b'"' | b'\\' | 0..=0x1F);
+        let expected = bytes.iter().position(special).unwrap_or(bytes.len());
+        prop_assert_eq!(scan::plain_len(&bytes), expected);
     }
 
     #[test]
