@@ -14,7 +14,11 @@ pub(crate) mod gate;
 pub mod outbox;
 pub mod protocol;
 #[cfg(feature = "server")]
-pub(crate) mod server;
+pub(crate) mod relay;
+#[cfg(feature = "server")]
+pub(crate) mod room;
+#[cfg(feature = "server")]
+pub mod server;
 pub mod session;
 pub mod token;
 #[cfg(feature = "server")]

@@ -26,7 +26,7 @@ pub const KEY_WINDOW_MS: u64 = 300_000;
 /// Where the history of rooms lives.
 pub trait Broker: Send + Sync + 'static {
     /// The history of one room.
-    type Log: Log;
+    type Log: Log + 'static;
 
     /// Begins an incarnation of the history of `room`, with an epoch that no other has.
     ///
@@ -45,7 +45,7 @@ pub trait Broker: Send + Sync + 'static {
 /// - **All or nothing.** A read gives every message of its range or says [`Gap`].
 /// - **Exactly once** within the window of the idempotency key; the key is part of the record of
 ///   its message, so that both are remembered and forgotten together.
-pub trait Log: Send {
+pub trait Log: Send + fmt::Debug {
     /// The incarnation; it stays the same for the life of the log, whatever is forgotten.
     fn epoch(&self) -> &Epoch;
 

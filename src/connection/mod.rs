@@ -1,4 +1,437 @@
-//! One task per socket: bytes to session and back.
-#![allow(dead_code, unused_imports, reason = "used by the connection task")]
+//! One connection: bytes to session and back.
+//!
+//! A [`Connection`] lives in its worker's table. Its task polls it when the socket has something
+//! to say; the worker calls it for everything else (outcomes, deliveries, timers). Both run on
+//! the worker's thread, one at a time.
 
+mod act;
+pub(crate) mod desk;
 pub(crate) mod inbound;
+mod seats;
+pub(crate) mod stream;
+mod transport;
+
+pub(crate) use desk::{Departure, Desk, Shared};
+pub(crate) use stream::Stream;
+pub(crate) use transport::Flush;
+
+use crate::{
+    broker::Delivery,
+    protocol::identity::Login,
+    protocol::{identity::Identity, time::Time},
+    relay::SharedRoom,
+    room::{ConnKey, JoinTicket, LeaveTicket, RoomId, Seating},
+    session::{Event, Opening, Pulse, Rules, Session},
+    token::{Rejection, Verification},
+};
+use inbound::{Incoming, Policy};
+use seats::Seats;
+use std::{
+    fmt,
+    future::Future,
+    mem,
+    pin::Pin,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    task::{Context, Poll, Waker},
+};
+use transport::{Read, Transport};
+
+/// Reads of one connection before its neighbours have their turn.
+const READS_PER_TURN: usize = 4;
+
+type Lookup = Pin<Box<dyn Future<Output = Result<Box<Login>, Rejection>> + Send>>;
+
+/// How a connection begins.
+#[derive(Debug)]
+pub(crate) struct Entrance {
+    /// The byte stream behind the 101.
+    pub(crate) stream: Stream,
+    /// Bytes that came along with the handshake.
+    pub(crate) early: Vec<u8>,
+    /// Subprotocols were offered and none is known.
+    pub(crate) unknown_subprotocol: bool,
+    /// The random id of `auth_ok`.
+    pub(crate) id: Box<str>,
+    /// Spreads timers.
+    pub(crate) seed: u32,
+    /// Its place among the connections of the process.
+    pub(crate) slot: Slot,
+}
+
+/// A place among the connections of a process; free again when it is dropped.
+#[derive(Debug)]
+pub(crate) struct Slot(Arc<AtomicUsize>);
+
+impl Slot {
+    /// Takes a place. Returns how many were taken before.
+    pub(crate) fn take(count: &Arc<AtomicUsize>) -> (Self, usize) {
+        let before = count.fetch_add(1, Ordering::Relaxed);
+        (Self(Arc::clone(count)), before)
+    }
+}
+
+impl Drop for Slot {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// The terms of a server that connections keep.
+#[derive(Clone, Debug)]
+pub(crate) struct Terms {
+    /// Of the session.
+    pub(crate) rules: Arc<Rules>,
+    /// Of the transport.
+    pub(crate) policy: Arc<Policy>,
+}
+
+impl Terms {
+    /// The terms that follow from `rules`.
+    pub(crate) fn new(rules: Arc<Rules>) -> Self {
+        let policy = Arc::new(Policy::new(Some(&rules.auth), &rules.session));
+        Self { rules, policy }
+    }
+}
+
+/// One connection, from the 101 to the end of the close path.
+pub(crate) struct Connection {
+    key: ConnKey,
+    session: Session,
+    transport: Transport,
+    seats: Seats,
+    lookup: Option<Lookup>,
+    waker: Option<Waker>,
+    /// The earliest time at which the worker comes back.
+    alarm: Option<Time>,
+    /// When the drain ends this connection.
+    last_call: Option<(Time, u64)>,
+    /// The user whose place it holds.
+    admitted: Option<Arc<Identity>>,
+    /// Whether the turn under way has already noted it.
+    pub(crate) touched: bool,
+    _slot: Slot,
+}
+
+impl fmt::Debug for Connection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Connection").field("key", &self.key).finish_non_exhaustive()
+    }
+}
+
+impl Connection {
+    /// Begins at the 101.
+    pub(crate) fn new(key: ConnKey, entrance: Entrance, terms: &Terms, desk: &mut Desk) -> Self {
+        let Entrance { stream, early, unknown_subprotocol, id, seed, slot } = entrance;
+        let rules = Arc::clone(&terms.rules);
+        let outbox_bytes = rules.session.outbox_bytes;
+        let (session, actions) = Session::new(desk.now, rules, Opening::FirstMessage, id, seed);
+        let policy = Arc::clone(&terms.policy);
+        let mut connection = Self {
+            key,
+            session,
+            transport: Transport::new(stream, policy, outbox_bytes, early),
+            seats: Seats::default(),
+            lookup: None,
+            waker: None,
+            alarm: None,
+            last_call: None,
+            admitted: None,
+            touched: false,
+            _slot: slot,
+        };
+        connection.perform(actions, desk);
+        if unknown_subprotocol {
+            connection.step(Event::UnsupportedProtocol, desk);
+        }
+        connection.settle(desk);
+        connection
+    }
+
+    /// Which connection this is.
+    pub(crate) fn key(&self) -> ConnKey {
+        self.key
+    }
+
+    /// Goes on as far as the socket lets it. Ready once everything is over.
+    pub(crate) fn poll(&mut self, cx: &mut Context<'_>, desk: &mut Desk) -> Poll<()> {
+        if self.waker.as_ref().is_none_or(|waker| !waker.will_wake(cx.waker())) {
+            self.waker = Some(cx.waker().clone());
+        }
+        self.poll_lookup(cx, desk);
+        self.poll_input(cx, desk);
+        if self.transport.is_open() {
+            match self.transport.flush() {
+                Flush::Done => {}
+                Flush::Blocked => self.poll_output(cx, desk),
+                Flush::Broken => self.step(Event::Eof, desk),
+            }
+        }
+        if !self.transport.is_open() && !self.transport.is_over() {
+            self.transport.poll_close(cx, &mut desk.kit.scratch);
+        }
+        self.feed_members(desk);
+        self.settle(desk);
+        if self.transport.is_over() { Poll::Ready(()) } else { Poll::Pending }
+    }
+
+    /// Gives everything back. The worker calls it when it takes the connection off its table.
+    pub(crate) fn end(mut self, desk: &mut Desk) {
+        self.seats.vacate(self.key, desk);
+        if let Some(identity) = self.admitted.take() {
+            desk.leave(self.key, &identity);
+        }
+    }
+
+    /// Something happened elsewhere: takes the event and goes on.
+    pub(crate) fn on_event(&mut self, event: Event<'_>, desk: &mut Desk) {
+        self.step(event, desk);
+        self.settle(desk);
+    }
+
+    /// A timer may be due.
+    pub(crate) fn on_time(&mut self, desk: &mut Desk) {
+        let now = desk.now.time;
+        if self.alarm.is_some_and(|alarm| alarm <= now) {
+            self.alarm = None;
+        }
+        if self.transport.close_deadline().is_some_and(|deadline| deadline <= now) {
+            self.transport.reset();
+            self.wake();
+        }
+        if let Some((_, after_ms)) = self.last_call.take_if(|(at, _)| *at <= now) {
+            self.step(Event::Shutdown { after_ms }, desk);
+        }
+        self.step(Event::Timer(self.pulse()), desk);
+        self.settle(desk);
+    }
+
+    /// The server drains: says when to come back, and ends at `last_call`.
+    pub(crate) fn drain(&mut self, after_ms: u64, last_call: Time, desk: &mut Desk) {
+        self.last_call = Some((last_call, after_ms));
+        self.on_event(Event::Draining { after_ms }, desk);
+    }
+
+    /// Queues as many deliveries as fit below the high mark and returns how many.
+    pub(crate) fn offer(&mut self, deliveries: &[Delivery], desk: &mut Desk) -> usize {
+        if self.session.is_expired(desk.now) {
+            self.step(Event::Timer(self.pulse()), desk);
+        }
+        let user = self.admitted.as_ref().map_or("", |identity| &identity.user);
+        let mut taken = 0;
+        for delivery in deliveries {
+            let frame = delivery.frame_for(user);
+            if !self.transport.outbox().takes(frame.len()) {
+                break;
+            }
+            // A sealed outbox swallows what comes after the Close.
+            let _ = self.transport.push_data(frame.clone(), desk.now.time);
+            taken += 1;
+        }
+        taken
+    }
+
+    /// Whether a member of this connection may read on from history.
+    pub(crate) fn is_hungry(&self) -> bool {
+        self.transport.is_open() && self.transport.outbox().below_low_mark()
+    }
+
+    /// Some room has more for this connection than fits now.
+    pub(crate) fn fell_behind(&mut self) {
+        self.seats.catching_up = true;
+    }
+
+    /// A join took effect.
+    pub(crate) fn joined(
+        &mut self,
+        ticket: &JoinTicket,
+        room: &SharedRoom,
+        desk: &mut Desk,
+    ) -> Seating {
+        let Some(seating) = self.seats.seating(room.id(), ticket.request) else {
+            return Seating::None;
+        };
+        let recovered = match seating {
+            Seating::New => ticket.restart.recovered(),
+            Seating::None => ticket.restart.is_newest(ticket.seq),
+        };
+        let event =
+            Event::Joined { key: ticket.request, epoch: &ticket.epoch, seq: ticket.seq, recovered };
+        self.on_event(event, desk);
+        // The answer may have been that the right is gone.
+        if self.seats.seating(room.id(), ticket.request).is_some() {
+            seating
+        } else {
+            Seating::None
+        }
+    }
+
+    /// The member of `room` has its place.
+    pub(crate) fn seated(&mut self, room: RoomId, place: usize) {
+        self.seats.seat(room, place);
+    }
+
+    /// A leave took effect; returns the place that becomes free.
+    pub(crate) fn left(
+        &mut self,
+        ticket: LeaveTicket,
+        room: RoomId,
+        desk: &mut Desk,
+    ) -> Option<usize> {
+        let place = self.seats.leave(room);
+        self.on_event(Event::Left { key: ticket.request }, desk);
+        place
+    }
+
+    /// Writes what the turn queued; wakes the task if the stream takes no more.
+    pub(crate) fn flush(&mut self, desk: &mut Desk) {
+        match self.transport.flush() {
+            Flush::Done => self.feed_members(desk),
+            Flush::Blocked => self.wake(),
+            Flush::Broken => {
+                self.step(Event::Eof, desk);
+                self.settle(desk);
+            }
+        }
+    }
+
+    fn poll_lookup(&mut self, cx: &mut Context<'_>, desk: &mut Desk) {
+        let Some(lookup) = self.lookup.as_mut() else { return };
+        if let Poll::Ready(result) = lookup.as_mut().poll(cx) {
+            self.lookup = None;
+            self.conclude(result, desk);
+        }
+    }
+
+    fn poll_output(&mut self, cx: &mut Context<'_>, desk: &mut Desk) {
+        if self.transport.poll_flush(cx) == Poll::Ready(Flush::Broken) {
+            self.step(Event::Eof, desk);
+        }
+    }
+
+    fn poll_input(&mut self, cx: &mut Context<'_>, desk: &mut Desk) {
+        for _ in 0..READS_PER_TURN {
+            if !self.wants_input() {
+                return;
+            }
+            if self.transport.has_stash() {
+                let stash = self.transport.take_stash();
+                self.take_in(&stash, desk);
+                continue;
+            }
+            // The scratch is lent out while its bytes are looked at.
+            let mut scratch = mem::take(&mut desk.kit.scratch);
+            let read = self.transport.poll_fill(cx, &mut scratch, desk.now.time);
+            if let Poll::Ready(Read::Bytes(n)) = read {
+                self.take_in(scratch.get(..n).unwrap_or_default(), desk);
+            }
+            desk.kit.scratch = scratch;
+            match read {
+                Poll::Ready(Read::Bytes(_)) => {}
+                Poll::Ready(Read::Ended) => return self.step(Event::Eof, desk),
+                Poll::Pending => return,
+            }
+        }
+        cx.waker().wake_by_ref();
+    }
+
+    fn wants_input(&self) -> bool {
+        self.transport.is_open() && self.session.wants_input()
+    }
+
+    /// Takes messages out of `bytes` until the session wants no more; the rest is set aside.
+    fn take_in(&mut self, bytes: &[u8], desk: &mut Desk) {
+        let mut input = bytes;
+        while self.wants_input() {
+            let Some(incoming) = self.transport.next(&mut desk.kit.contexts, &mut input) else {
+                return;
+            };
+            let event = match &incoming {
+                Incoming::Text(text) => Event::Text(text.as_str()),
+                Incoming::TooBig => Event::TooBig,
+                Incoming::Ping(payload) => Event::Ping(payload),
+                Incoming::Pong(_) => Event::Pong,
+                Incoming::Close(code) => Event::PeerClose(*code),
+                Incoming::Fault(fault) => Event::Fault(*fault),
+                // The policy of a session refuses binary frames by their header.
+                Incoming::Binary(_) => Event::Fault(crate::session::TransportFault::Binary),
+            };
+            self.step(event, desk);
+        }
+        if self.transport.is_open() {
+            self.transport.set_aside(input);
+        }
+    }
+
+    fn conclude(&mut self, result: Result<Box<Login>, Rejection>, desk: &mut Desk) {
+        let event = match result {
+            Ok(login) if self.admitted.is_some() || desk.admit(self.key, &login) => {
+                self.admitted.get_or_insert_with(|| Arc::clone(&login.identity));
+                Event::Verified(login)
+            }
+            Ok(_) => Event::Refused(crate::session::Refusal::TooManyConnections),
+            Err(rejection) => {
+                tracing::debug!(connection = ?self.key, %rejection, "credential refused");
+                act::refusal(&rejection)
+            }
+        };
+        self.step(event, desk);
+    }
+
+    fn begin_verification(&mut self, verification: Verification, desk: &mut Desk) {
+        match verification {
+            Verification::Done(result) => self.conclude(result, desk),
+            Verification::Pending(lookup) => {
+                self.lookup = Some(lookup);
+                self.wake();
+            }
+        }
+    }
+
+    fn step(&mut self, event: Event<'_>, desk: &mut Desk) {
+        let actions = self.session.handle(desk.now, event);
+        self.perform(actions, desk);
+    }
+
+    fn pulse(&self) -> Pulse {
+        Pulse {
+            heard: self.transport.heard,
+            spoke: self.transport.spoke,
+            backlog: !self.transport.outbox().is_empty(),
+        }
+    }
+
+    /// Lets rooms go on that wait for this outbox to drain.
+    fn feed_members(&mut self, desk: &mut Desk) {
+        if self.seats.catching_up && self.is_hungry() {
+            self.seats.catching_up = false;
+            desk.hungry.extend(self.seats.rooms());
+        }
+    }
+
+    /// After a step: sets the alarm, and wakes the task if it has something to do.
+    fn settle(&mut self, desk: &mut Desk) {
+        let wanted = [
+            self.session.next_deadline(desk.now),
+            self.transport.close_deadline(),
+            self.last_call.map(|(at, _)| at),
+        ];
+        if let Some(due) = wanted.into_iter().flatten().min()
+            && self.alarm.is_none_or(|alarm| due < alarm)
+        {
+            self.alarm = Some(due);
+            desk.alarms.push((self.key, due));
+        }
+        if !self.transport.is_open() || (self.transport.has_stash() && self.wants_input()) {
+            self.wake();
+        }
+    }
+
+    fn wake(&self) {
+        if let Some(waker) = &self.waker {
+            waker.wake_by_ref();
+        }
+    }
+}

@@ -1,4 +1,267 @@
-//! What listens: accept, plain HTTP, drain.
-#![allow(dead_code, unused_imports, reason = "used by the acceptor")]
+//! What listens: accept, handshake, plain HTTP, drain.
 
+mod accept;
+mod descriptors;
+mod handshake;
 pub(crate) mod http;
+
+use crate::{
+    broker::{Epochs, HistoryBounds, MemoryBroker},
+    config::OnUserLimit,
+    connection::{Shared, Terms, desk::VERIFICATIONS},
+    gate::users::Users,
+    protocol::{
+        grant::Access,
+        limits::{AuthLimits, SessionLimits},
+    },
+    relay::Relay,
+    session::Rules,
+    token::Verifier,
+    worker::{CONTROLS, Control, Place, Worker, clock::Clock},
+};
+use accept::Acceptor;
+use handshake::FrontDoor;
+use http::Site;
+use std::{
+    fmt,
+    future::Future,
+    io,
+    net::{SocketAddr, TcpListener},
+    num::NonZeroUsize,
+    sync::{Arc, atomic::AtomicUsize},
+    thread,
+    time::Duration,
+};
+use tokio::{
+    runtime::{Builder, LocalOptions},
+    sync::{Semaphore, mpsc, oneshot},
+};
+
+/// What this server offers (`features` of `auth_ok`).
+pub const FEATURES: &[&str] = &["recovery", "refresh"];
+/// Rooms of one process, the resting ones included.
+pub(crate) const ROOMS: usize = 1_000_000;
+/// What a worker is given beyond `drain_ms` to return, in milliseconds.
+const DRAIN_GRACE_MS: u64 = 1_000;
+
+/// What a server is made of.
+pub struct Settings {
+    /// The public address; port 0 picks one.
+    pub listen: SocketAddr,
+    /// Worker threads; 0 is one per core.
+    pub workers: usize,
+    /// Connections at a time; 0 derives the cap from the descriptor limit.
+    pub connections: usize,
+    /// How long a drain may take, in milliseconds.
+    pub drain_ms: u64,
+    /// Limits, access and features.
+    pub rules: Rules,
+    /// What each room remembers.
+    pub history: HistoryBounds,
+    /// Origins that may connect; empty lets all in.
+    pub origins: Vec<String>,
+    /// Connections of one user at a time.
+    pub connections_per_user: u32,
+    /// What happens over that cap.
+    pub on_user_limit: OnUserLimit,
+    /// Judges credentials.
+    pub verifier: Arc<dyn Verifier>,
+}
+
+impl Settings {
+    /// Defaults on a loopback port that the system picks, with this verifier and open rooms.
+    pub fn new(verifier: Arc<dyn Verifier>) -> Self {
+        Self {
+            listen: SocketAddr::from(([127, 0, 0, 1], 0)),
+            workers: 0,
+            connections: 0,
+            drain_ms: 5_000,
+            rules: Rules {
+                auth: AuthLimits::default(),
+                session: SessionLimits::default(),
+                access: Access::Open,
+                features: FEATURES,
+            },
+            history: HistoryBounds::default(),
+            origins: Vec::new(),
+            connections_per_user: 32,
+            on_user_limit: OnUserLimit::default(),
+            verifier,
+        }
+    }
+}
+
+impl fmt::Debug for Settings {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Settings")
+            .field("listen", &self.listen)
+            .field("workers", &self.workers)
+            .field("rules", &self.rules)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Why a server stopped before it was told to.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum RunError {
+    /// A worker's thread could not be started.
+    Start(io::Error),
+    /// A worker's thread ended by itself.
+    WorkerDied,
+    /// The listener is broken.
+    Accept(io::Error),
+}
+
+impl fmt::Display for RunError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Start(error) => write!(f, "a worker could not be started: {error}"),
+            Self::WorkerDied => f.write_str("a worker thread ended; the log says why"),
+            Self::Accept(error) => write!(f, "the listener no longer accepts: {error}"),
+        }
+    }
+}
+
+impl std::error::Error for RunError {}
+
+/// A server that listens and does not serve yet.
+#[derive(Debug)]
+pub struct Server {
+    listener: TcpListener,
+    settings: Settings,
+}
+
+impl Server {
+    /// Binds the public port.
+    ///
+    /// # Errors
+    /// What the system says: the port is taken, the address is not ours, no permission.
+    pub fn bind(settings: Settings) -> io::Result<Self> {
+        let listener = accept::listen(settings.listen)?;
+        Ok(Self { listener, settings })
+    }
+
+    /// Where it listens.
+    ///
+    /// # Errors
+    /// What the system says.
+    pub fn local_addr(&self) -> io::Result<SocketAddr> {
+        self.listener.local_addr()
+    }
+
+    /// Serves until `shutdown` is ready, then drains: `/readyz` and upgrades answer 503, sessions
+    /// get `reconnect` and are closed with 1012 within `drain_ms`.
+    ///
+    /// # Errors
+    /// [`RunError`] if a worker or the listener fails.
+    pub async fn run(self, shutdown: impl Future<Output = ()>) -> Result<(), RunError> {
+        let Self { listener, settings } = self;
+        let drain_ms = settings.drain_ms;
+        let workers = match settings.workers {
+            0 => thread::available_parallelism().map_or(1, NonZeroUsize::get),
+            n => n,
+        };
+        let site = Arc::new(Site::new(settings.origins.clone()));
+        let capacity = descriptors::connections(settings.connections);
+        let crew = Crew::start(settings, workers, &site, capacity).map_err(RunError::Start)?;
+        let acceptor =
+            Acceptor::new(listener, Arc::clone(&crew.controls)).map_err(RunError::Accept)?;
+        let died = crew.died;
+        tokio::pin!(died);
+        site.set_ready(true);
+        let accepting = acceptor.run();
+        tokio::pin!(accepting);
+        tokio::select! {
+            biased;
+            () = shutdown => {}
+            () = &mut died => return Err(RunError::WorkerDied),
+            error = &mut accepting => return Err(RunError::Accept(error)),
+        }
+        tracing::info!(drain_ms, "draining");
+        site.drain();
+        for control in crew.controls.iter() {
+            // A worker that is gone has nothing to drain.
+            let _ = control.send(Control::Drain(drain_ms)).await;
+        }
+        let patience = Duration::from_millis(drain_ms + DRAIN_GRACE_MS);
+        let drained = tokio::time::timeout(patience, &mut died);
+        tokio::select! {
+            biased;
+            result = drained => {
+                if result.is_err() {
+                    tracing::warn!("connections were left when the time to drain was over");
+                }
+                Ok(())
+            }
+            error = &mut accepting => Err(RunError::Accept(error)),
+        }
+    }
+}
+
+/// The workers on their threads.
+struct Crew<D> {
+    controls: Arc<[mpsc::Sender<Control>]>,
+    /// Ready when every worker has returned, or the first one died.
+    died: D,
+}
+
+impl Crew<()> {
+    fn start(
+        settings: Settings,
+        workers: usize,
+        site: &Arc<Site>,
+        capacity: usize,
+    ) -> io::Result<Crew<impl Future<Output = ()>>> {
+        let epochs = Epochs::random().map_err(io::Error::other)?;
+        let terms = Terms::new(Arc::new(settings.rules));
+        let shared = Arc::new(Shared {
+            relay: Relay::new(MemoryBroker::new(settings.history, epochs), workers, ROOMS),
+            verifier: settings.verifier,
+            users: Users::new(settings.on_user_limit),
+            connections_per_user: settings.connections_per_user,
+            verifications: Arc::new(Semaphore::new(VERIFICATIONS)),
+        });
+        let open = Arc::new(AtomicUsize::new(0));
+        let reception = Arc::new(FrontDoor::new(Arc::clone(site), open, capacity));
+        let (controls, receivers): (Vec<_>, Vec<_>) =
+            (0..workers).map(|_| mpsc::channel(CONTROLS)).unzip();
+        let controls: Arc<[_]> = controls.into();
+        let clock = Clock::system();
+        let mut ends = Vec::with_capacity(workers);
+        for (index, receiver) in receivers.into_iter().enumerate() {
+            let place = Place {
+                index: u16::try_from(index).unwrap_or(u16::MAX),
+                shared: Arc::clone(&shared),
+                terms: terms.clone(),
+                reception: Arc::clone(&reception) as Arc<_>,
+                clock,
+                controls: Arc::clone(&controls),
+            };
+            ends.push(spawn(place, receiver)?);
+        }
+        let died = async move {
+            for end in ends {
+                // An error is a thread that panicked; either way this worker is gone.
+                let _ = end.await;
+            }
+        };
+        Ok(Crew { controls, died })
+    }
+}
+
+/// Starts one worker on a thread and a runtime of its own.
+fn spawn(place: Place, controls: mpsc::Receiver<Control>) -> io::Result<oneshot::Receiver<()>> {
+    let (done, end) = oneshot::channel();
+    thread::Builder::new().name(format!("worker-{}", place.index)).spawn(move || {
+        let runtime =
+            match Builder::new_current_thread().enable_all().build_local(LocalOptions::default()) {
+                Ok(runtime) => runtime,
+                Err(error) => return tracing::error!(%error, "a worker's runtime did not start"),
+            };
+        runtime.block_on(Worker::new(place).run(controls));
+        // The receiver is gone when the server was dropped.
+        let _ = done.send(());
+    })?;
+    Ok(end)
+}

@@ -1,4 +1,142 @@
-//! One thread: its runtime, its connections, its timers.
+//! One thread: its connections, its rooms, its timers.
+//!
+//! A [`Worker`] is a set of tasks on one single-threaded runtime. A connection never leaves its
+//! worker, so nothing here is locked; workers exchange only room items (through their inboxes)
+//! and the few commands of [`Control`]. A worker does not own its thread: several can share a
+//! runtime in a simulation.
 
-#[cfg_attr(not(test), expect(dead_code, reason = "the loop that turns it is not in yet"))]
+pub(crate) mod clock;
+mod core;
+mod engine;
+mod turn;
 pub(crate) mod wheel;
+
+use crate::{
+    connection::{Entrance, Shared, Terms},
+    room::{ConnKey, WorkerIndex},
+};
+use clock::Clock;
+use core::Core;
+use engine::Engine;
+use std::{
+    cell::RefCell, fmt, future::Future, io, net::SocketAddr, pin::Pin, rc::Rc, sync::Arc,
+    time::Duration,
+};
+use tokio::{
+    sync::mpsc,
+    task,
+    time::{self, Instant},
+};
+
+/// Commands that wait for a worker.
+pub(crate) const CONTROLS: usize = 1_024;
+/// The drain ends connections between these parts of its time, in percent.
+const LAST_CALLS_PERCENT: (u64, u64) = (20, 80);
+
+/// What a worker is told from outside.
+#[derive(Debug)]
+pub(crate) enum Control {
+    /// A new socket, not yet registered with any runtime.
+    Accept(std::net::TcpStream, SocketAddr),
+    /// A newer connection of the same user takes the place of this one.
+    Replace(ConnKey),
+    /// End every connection within this time, in milliseconds, then return.
+    Drain(u64),
+}
+
+/// Takes a new socket through the handshake; lives above the workers.
+pub(crate) trait Reception: Send + Sync {
+    /// What enters, or `None` if the socket was served otherwise (plain HTTP, a refusal).
+    fn receive(&self, stream: std::net::TcpStream) -> Receiving;
+}
+
+/// A handshake under way, on the worker's own runtime.
+pub(crate) type Receiving = Pin<Box<dyn Future<Output = io::Result<Option<Entrance>>>>>;
+
+/// What a worker needs to know of its server.
+#[derive(Clone)]
+pub(crate) struct Place {
+    /// Which worker it is.
+    pub(crate) index: WorkerIndex,
+    /// What all workers share.
+    pub(crate) shared: Arc<Shared>,
+    /// The terms of connections.
+    pub(crate) terms: Terms,
+    /// Receives new sockets.
+    pub(crate) reception: Arc<dyn Reception>,
+    /// The clocks.
+    pub(crate) clock: Clock,
+    /// The controls of all workers, in order.
+    pub(crate) controls: Arc<[mpsc::Sender<Control>]>,
+}
+
+impl fmt::Debug for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Place").field("index", &self.index).finish_non_exhaustive()
+    }
+}
+
+/// One worker.
+#[derive(Debug)]
+pub(crate) struct Worker {
+    place: Place,
+    core: Rc<RefCell<Core>>,
+}
+
+impl Worker {
+    /// A worker at `place`.
+    pub(crate) fn new(place: Place) -> Self {
+        let core = Rc::new(RefCell::new(Core::new(&place)));
+        Self { place, core }
+    }
+
+    /// Serves until it is told to drain, or until nobody can tell it anything any more.
+    pub(crate) async fn run(self, mut controls: mpsc::Receiver<Control>) {
+        let engine = task::spawn_local(Engine::new(Rc::clone(&self.core)));
+        while let Some(control) = controls.recv().await {
+            match control {
+                Control::Accept(stream, peer) => self.accept(stream, peer),
+                Control::Replace(key) => self.core.borrow_mut().replace(key),
+                Control::Drain(within_ms) => {
+                    self.drain(within_ms, &mut controls).await;
+                    break;
+                }
+            }
+        }
+        engine.abort();
+    }
+
+    fn accept(&self, stream: std::net::TcpStream, peer: SocketAddr) {
+        let core = Rc::clone(&self.core);
+        // Boxed, so that an idle connection's task does not carry the handshake's state.
+        let receiving = self.place.reception.receive(stream);
+        task::spawn_local(async move {
+            match receiving.await {
+                Ok(Some(entrance)) => Core::serve(core, entrance).await,
+                Ok(None) => {}
+                Err(error) => tracing::debug!(%peer, %error, "handshake ended"),
+            }
+        });
+    }
+
+    /// Spreads the ends of all connections over the time that there is.
+    async fn drain(&self, within_ms: u64, controls: &mut mpsc::Receiver<Control>) {
+        let (from, to) = LAST_CALLS_PERCENT;
+        self.core.borrow_mut().drain(within_ms * from / 100, within_ms * to / 100);
+        let deadline = Instant::now() + Duration::from_millis(within_ms);
+        loop {
+            let emptied = Core::emptied(Rc::clone(&self.core));
+            tokio::select! {
+                biased;
+                () = emptied => return,
+                () = time::sleep_until(deadline) => return,
+                control = controls.recv() => match control {
+                    Some(Control::Accept(stream, peer)) => self.accept(stream, peer),
+                    Some(Control::Replace(key)) => self.core.borrow_mut().replace(key),
+                    Some(Control::Drain(_)) => {}
+                    None => return,
+                },
+            }
+        }
+    }
+}

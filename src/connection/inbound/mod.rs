@@ -162,12 +162,6 @@ impl Inbound {
         }
     }
 
-    /// Puts other limits in force. A budget for the first message is not begun anew.
-    pub(crate) fn set_policy(&mut self, policy: Arc<Policy>) {
-        self.first &= policy.first.is_some();
-        self.policy = policy;
-    }
-
     /// Consumes `input` up to the end of the next thing and returns it; `None` when the input
     /// is used up. The bytes behind it stay, so that a caller can stop between messages. After
     /// a Close or a fault all input is discarded.

@@ -308,17 +308,6 @@ fn a_close_ends_the_stream() {
 }
 
 #[test]
-fn limits_can_change_between_messages() {
-    let mut contexts = Contexts::new();
-    let mut inbound = Inbound::new(Arc::new(awaiting(100, 4)));
-    let stream = [text("first"), text("second")].concat();
-    let mut input = stream.as_slice();
-    assert_eq!(inbound.next(&mut contexts, &mut input), Some(said("first")));
-    inbound.set_policy(Arc::new(Policy { message_bytes: 5, ..ready() }));
-    assert_eq!(inbound.next(&mut contexts, &mut input), Some(Incoming::TooBig));
-}
-
-#[test]
 fn a_connection_owns_a_context_only_within_a_message() {
     let mut contexts = Contexts::new();
     let mut inbound = Inbound::new(Arc::new(ready()));

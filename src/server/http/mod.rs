@@ -10,8 +10,8 @@ mod upgrade;
 
 pub(crate) use plain::serve_plain;
 pub(crate) use refusal::Refusal;
-pub(crate) use request::{HEAD_BYTES, Reception, receive};
-pub(crate) use upgrade::{Subprotocol, Upgrade};
+pub(crate) use request::{Reception, receive};
+pub(crate) use upgrade::Subprotocol;
 
 use std::sync::atomic::{AtomicBool, Ordering};
 

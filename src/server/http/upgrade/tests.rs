@@ -1,6 +1,8 @@
 //! The handshake by example: one table of requests and answers, and the details of each answer.
 
-use crate::server::http::{HEAD_BYTES, Reception, Refusal, Site, Subprotocol, Upgrade, receive};
+use crate::server::http::{
+    Reception, Refusal, Site, Subprotocol, receive, request::HEAD_BYTES, upgrade::Upgrade,
+};
 
 /// Of the example in RFC 6455 1.3.
 const KEY: &str = "dGhlIHNhbXBsZSBub25jZQ==";

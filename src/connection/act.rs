@@ -1,0 +1,144 @@
+//! Carries out what the session wants done.
+
+use super::{Connection, Desk};
+use crate::{
+    broker::Draft,
+    outbox::{Frame, Refused},
+    protocol::{close_code::CloseCode, server_message::ServerMessage},
+    relay::Caller,
+    session::{Action, Actions, Event, Refusal, RequestKey, RoomRefusal},
+    token::{Class, Rejection},
+};
+
+/// The event of a refused credential: the peer learns the class, the log the rule.
+pub(super) fn refusal(rejection: &Rejection) -> Event<'static> {
+    match rejection.class() {
+        Class::Invalid => Event::Refused(Refusal::Invalid),
+        Class::Expired => Event::Refused(Refusal::Expired),
+        Class::NotYetValid => Event::Refused(Refusal::NotYetValid),
+        Class::Forbidden => Event::Refused(Refusal::Forbidden),
+        Class::Revoked => Event::Refused(Refusal::Revoked),
+        Class::Unavailable => Event::VerifierDown,
+    }
+}
+
+impl Connection {
+    /// Carries out actions in order. An outcome that is there at once goes back to the session
+    /// before the next action.
+    pub(super) fn perform(&mut self, actions: Actions<'_>, desk: &mut Desk) {
+        for action in actions {
+            self.act(action, desk);
+        }
+    }
+
+    fn act(&mut self, action: Action<'_>, desk: &mut Desk) {
+        match action {
+            Action::Verify(token) => {
+                let verification = desk.verify(token);
+                self.begin_verification(verification, desk);
+            }
+            Action::Admit(_) => {}
+            Action::Send(message) => self.send(&message, desk),
+            Action::Pong(payload) => self.push(Frame::pong(payload), desk),
+            Action::Ping { text } => {
+                self.push(Frame::ping(&[]), desk);
+                if text {
+                    self.send(&ServerMessage::Ping, desk);
+                }
+            }
+            Action::Join { key, room, since } => {
+                let caller = self.caller(key, desk);
+                if let Some(joined) = self.seats.room(room.borrowed()) {
+                    return desk.shared.relay.rejoin(caller, joined, since.as_ref());
+                }
+                match desk.shared.relay.join(caller, &room, since.as_ref()) {
+                    Ok(room) => self.seats.enter(room, key),
+                    Err(why) => self.step(Event::JoinRefused { key, why }, desk),
+                }
+            }
+            Action::Leave { key, room } => match self.seats.begin_leave(room.borrowed()) {
+                Some(room) => {
+                    let caller = self.caller(key, desk);
+                    desk.shared.relay.leave(caller, &room, desk.now.wall);
+                }
+                None => self.step(Event::Left { key }, desk),
+            },
+            Action::Evict { room } => self.seats.evict(room.borrowed(), self.key, desk),
+            Action::Publish { .. } => self.publish(&action, desk),
+            Action::Cut => self.transport.cut(),
+            Action::Close { code, retry_after_ms } => self.close(code, retry_after_ms, desk),
+            Action::EchoClose(code) => {
+                self.shut(Frame::close(code, ""), desk);
+            }
+            Action::Abandon => {
+                self.transport.abandon();
+                self.seats.vacate(self.key, desk);
+                self.wake();
+            }
+        }
+    }
+
+    fn publish(&mut self, action: &Action<'_>, desk: &mut Desk) {
+        let Action::Publish { key, room, payload, idempotency_key } = action else { return };
+        let key = *key;
+        let (Some(shared), Some(login)) = (self.seats.room(room.borrowed()), self.session.login())
+        else {
+            let why = RoomRefusal::NotJoined;
+            return self.step(Event::PublishFailed { key, why }, desk);
+        };
+        let draft = Draft {
+            room: room.borrowed(),
+            user: &login.identity.user,
+            info: login.info.as_ref().map(|info| info.get()),
+            payload: payload.text(),
+            idempotency_key: idempotency_key.as_ref().map(|key| key.as_str()),
+        };
+        match desk.shared.relay.publish(shared, &draft, desk.now.wall) {
+            Ok(published) => {
+                let event = Event::Published {
+                    key,
+                    epoch: &published.epoch,
+                    seq: published.seq,
+                    at_ms: published.at.as_ms(),
+                    duplicate: published.duplicate,
+                };
+                self.step(event, desk);
+            }
+            Err(why) => self.step(Event::PublishFailed { key, why }, desk),
+        }
+    }
+
+    fn send(&mut self, message: &ServerMessage<'_>, desk: &mut Desk) {
+        let pushed = self.transport.push_data(Frame::text(message), desk.now.time);
+        self.after_push(pushed, desk);
+    }
+
+    fn push(&mut self, frame: Frame, desk: &mut Desk) {
+        let pushed = self.transport.push(frame);
+        self.after_push(pushed, desk);
+    }
+
+    /// A full outbox is a slow consumer; a sealed one swallows what comes after the Close.
+    fn after_push(&mut self, pushed: Result<(), Refused>, desk: &mut Desk) {
+        match pushed {
+            Ok(()) | Err(Refused::Sealed) => {}
+            Err(Refused::Full) => self.step(Event::Slow, desk),
+        }
+    }
+
+    fn close(&mut self, code: CloseCode, retry_after_ms: Option<u64>, desk: &mut Desk) {
+        tracing::debug!(connection = ?self.key, code = code.code(), name = code.name(), "closing");
+        self.shut(Frame::close(Some(code.code()), &code.reason(retry_after_ms)), desk);
+    }
+
+    fn shut(&mut self, frame: Frame, desk: &mut Desk) {
+        self.lookup = None;
+        self.transport.close(frame, desk.now.time, self.admitted.is_some());
+        self.seats.vacate(self.key, desk);
+        self.wake();
+    }
+
+    fn caller(&self, request: RequestKey, desk: &Desk) -> Caller {
+        Caller { worker: desk.worker, connection: self.key, request }
+    }
+}

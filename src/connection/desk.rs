@@ -1,0 +1,124 @@
+//! What a worker lends to its connections while they act, and what they leave for it to do.
+
+use super::transport::Kit;
+use crate::{
+    gate::users::{Admission, Place, Users},
+    protocol::{
+        client_message::Token,
+        identity::{Identity, Login},
+        time::{Now, Time},
+    },
+    relay::Relay,
+    room::{ConnKey, RoomId, WorkerIndex},
+    token::{Verification, Verifier},
+};
+use std::{fmt, sync::Arc};
+use tokio::sync::Semaphore;
+
+/// Lookups of a verifier that run at a time, over all workers; more wait their turn while their
+/// deadline runs.
+pub(crate) const VERIFICATIONS: usize = 64;
+
+/// What all workers of a server share.
+pub(crate) struct Shared {
+    /// Rooms, broker and inboxes.
+    pub(crate) relay: Relay,
+    /// Judges credentials.
+    pub(crate) verifier: Arc<dyn Verifier>,
+    /// Connections of each user.
+    pub(crate) users: Users,
+    /// The most connections of one user.
+    pub(crate) connections_per_user: u32,
+    /// Places for lookups of the verifier.
+    pub(crate) verifications: Arc<Semaphore>,
+}
+
+impl fmt::Debug for Shared {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Shared").field("relay", &self.relay).finish_non_exhaustive()
+    }
+}
+
+/// A member that has to be taken out of its room.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Departure {
+    /// The room.
+    pub(crate) room: RoomId,
+    /// Whose place it is.
+    pub(crate) connection: ConnKey,
+    /// The place.
+    pub(crate) place: usize,
+}
+
+/// The worker's side of everything that a connection does. A connection cannot reach the rooms or
+/// its neighbours: it leaves notes, and the worker carries them out when the connection is done.
+#[derive(Debug)]
+pub(crate) struct Desk {
+    /// The clocks, read when the worker woke.
+    pub(crate) now: Now,
+    /// Which worker this is.
+    pub(crate) worker: WorkerIndex,
+    /// What all workers share.
+    pub(crate) shared: Arc<Shared>,
+    /// Scratch and contexts.
+    pub(crate) kit: Kit,
+    /// Note: call [`Connection::on_time`](super::Connection::on_time) then.
+    pub(crate) alarms: Vec<(ConnKey, Time)>,
+    /// Note: take these members out.
+    pub(crate) departures: Vec<Departure>,
+    /// Note: these connections lost their place to a newer one of the same user.
+    pub(crate) replaced: Vec<Place>,
+    /// Note: these connections read on from history when their rooms are served next.
+    pub(crate) hungry: Vec<RoomId>,
+}
+
+impl Desk {
+    /// An empty desk.
+    pub(crate) fn new(worker: WorkerIndex, shared: Arc<Shared>) -> Self {
+        Self {
+            now: Now::default(),
+            worker,
+            shared,
+            kit: Kit::default(),
+            alarms: Vec::new(),
+            departures: Vec::new(),
+            replaced: Vec::new(),
+            hungry: Vec::new(),
+        }
+    }
+
+    /// Judges a credential on the spot, or begins a lookup that waits for one of the places.
+    pub(super) fn verify(&self, token: Token<'_>) -> Verification {
+        match self.shared.verifier.verify(token, self.now.wall) {
+            done @ Verification::Done(_) => done,
+            Verification::Pending(lookup) => {
+                let places = Arc::clone(&self.shared.verifications);
+                Verification::Pending(Box::pin(async move {
+                    // The semaphore is never closed; if it were, the lookup would just run.
+                    let _place = places.acquire_owned().await.ok();
+                    lookup.await
+                }))
+            }
+        }
+    }
+
+    /// Asks the table of users for a place.
+    pub(super) fn admit(&mut self, key: ConnKey, login: &Login) -> bool {
+        let place = Place { worker: self.worker, connection: key.into() };
+        let most = self.shared.connections_per_user;
+        let cap = login.quotas.connections.map_or(most, |asked| asked.clamp(1, most));
+        match self.shared.users.admit(&login.identity, place, cap) {
+            Admission::Admitted => true,
+            Admission::Replacing(oldest) => {
+                self.replaced.push(oldest);
+                true
+            }
+            Admission::Refused => false,
+        }
+    }
+
+    /// Gives the place of `key` back.
+    pub(super) fn leave(&self, key: ConnKey, identity: &Arc<Identity>) {
+        self.shared.users.leave(identity, Place { worker: self.worker, connection: key.into() });
+    }
+}

@@ -1,0 +1,274 @@
+//! One worker's side of a room: members as cursors, and the fan-out by turns.
+
+use super::{
+    Room,
+    inbox::{Credit, Item},
+    member::{ConnKey, Cursor, JoinTicket, LeaveTicket, Member},
+};
+use crate::broker::Delivery;
+use slab::Slab;
+use std::{collections::VecDeque, sync::Arc};
+
+/// Messages that are gathered into one write for each member.
+const BATCH_MESSAGES: usize = 64;
+
+/// The history no longer covers a member.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Gap;
+
+/// The connections of a worker, as a room sees them.
+pub(crate) trait Audience<L> {
+    /// Queues as many of `deliveries` as fit for `to`, in order, and returns how many.
+    fn offer(&mut self, to: ConnKey, deliveries: &[Delivery]) -> usize;
+    /// Whether the outbox of `to` is below its low mark.
+    fn is_hungry(&self, to: ConnKey) -> bool;
+    /// `member` catches up: serve its room again once it [`is_hungry`](Self::is_hungry).
+    fn wait(&mut self, member: ConnKey);
+    /// Reads a piece of history: the messages from `from` on that come before `until`.
+    ///
+    /// # Errors
+    /// [`Gap`] if `from` is no longer remembered.
+    fn read(
+        &mut self,
+        room: &Room<L>,
+        from: u64,
+        until: u64,
+        into: &mut Vec<Delivery>,
+    ) -> Result<(), Gap>;
+    /// A join took effect: answers it, and says what becomes of the member.
+    fn joined(&mut self, ticket: &JoinTicket, room: &Room<L>) -> Seating;
+    /// The member has its place.
+    fn seated(&mut self, member: ConnKey, room: &Room<L>, place: usize);
+    /// A leave took effect, everything of the room is queued: answers it and returns the place
+    /// that becomes free.
+    fn left(&mut self, ticket: LeaveTicket, room: &Room<L>) -> Option<usize>;
+    /// The history no longer covers `member`: it has to go.
+    fn lost(&mut self, member: ConnKey);
+    /// Gives the credit of a served message back.
+    fn release(&mut self, credit: Credit);
+}
+
+/// What becomes of a connection whose join took effect.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Seating {
+    /// It gets a place.
+    New,
+    /// It has one already, or has gone meanwhile.
+    None,
+}
+
+/// What one worker knows of one room.
+#[derive(Debug)]
+pub(crate) struct LocalRoom<L> {
+    room: Arc<Room<L>>,
+    members: Slab<Member>,
+    /// Above the highest place that was ever taken.
+    places: usize,
+    /// The places of members that catch up.
+    behind: Vec<usize>,
+    /// The message that this worker delivers next here; every `Live` member has all before it.
+    next_seq: u64,
+    pending: VecDeque<Item>,
+    batch: Batch,
+    /// Whether it stands in the worker's list of rooms to serve.
+    pub(crate) is_active: bool,
+}
+
+/// The messages that are being handed out, and the place that comes next.
+#[derive(Debug, Default)]
+struct Batch {
+    deliveries: Vec<Delivery>,
+    credits: Vec<Credit>,
+    place: usize,
+}
+
+impl<L> LocalRoom<L> {
+    /// A room without members on this worker.
+    pub(crate) fn new(room: Arc<Room<L>>) -> Self {
+        Self {
+            room,
+            members: Slab::new(),
+            places: 0,
+            behind: Vec::new(),
+            next_seq: 1,
+            pending: VecDeque::new(),
+            batch: Batch::default(),
+            is_active: false,
+        }
+    }
+
+    /// What the workers share of this room.
+    pub(crate) fn room(&self) -> &Arc<Room<L>> {
+        &self.room
+    }
+
+    /// Queues an item behind those that wait.
+    pub(crate) fn push(&mut self, item: Item) {
+        self.pending.push_back(item);
+    }
+
+    /// Whether nobody is in and nothing waits.
+    pub(crate) fn is_spent(&self) -> bool {
+        self.members.is_empty() && self.pending.is_empty() && self.batch.deliveries.is_empty()
+    }
+
+    /// Whether the member at `place` belongs to `connection`.
+    pub(crate) fn is_at(&self, place: usize, connection: ConnKey) -> bool {
+        self.members.get(place).is_some_and(|member| member.connection == connection)
+    }
+
+    /// Takes a member out at once.
+    pub(crate) fn remove(&mut self, place: usize) {
+        if self.members.try_remove(place).is_some() {
+            self.behind.retain(|&at| at != place);
+        }
+    }
+
+    /// Serves items until `quantum` members were offered something. `true` if more is to do.
+    pub(crate) fn serve(&mut self, quantum: &mut usize, audience: &mut impl Audience<L>) -> bool {
+        loop {
+            if self.batch.deliveries.is_empty() {
+                let more = self.begin_batch(audience);
+                self.catch_up(quantum, audience);
+                if !more {
+                    return *quantum == 0 && self.has_members_behind();
+                }
+            }
+            if !self.hand_out(quantum, audience) {
+                return true;
+            }
+        }
+    }
+
+    /// Gathers the next messages; joins and leaves on the way take effect. `false` if none wait.
+    fn begin_batch(&mut self, audience: &mut impl Audience<L>) -> bool {
+        while let Some(item) = self.pending.pop_front() {
+            match item {
+                Item::Join(ticket) if self.batch.deliveries.is_empty() => {
+                    self.join(&ticket, audience);
+                }
+                Item::Leave(ticket) if self.batch.deliveries.is_empty() => {
+                    if let Some(place) = audience.left(ticket, &self.room) {
+                        self.remove(place);
+                    }
+                }
+                Item::Join(_) | Item::Leave(_) => {
+                    self.pending.push_front(item);
+                    break;
+                }
+                Item::Deliver(delivery, credit) if self.members.is_empty() => {
+                    self.next_seq = delivery.seq + 1;
+                    audience.release(credit);
+                }
+                Item::Deliver(delivery, credit) => {
+                    debug_assert_eq!(
+                        delivery.seq,
+                        self.next_seq + self.batch.deliveries.len() as u64
+                    );
+                    self.batch.deliveries.push(delivery);
+                    self.batch.credits.push(credit);
+                    if self.batch.deliveries.len() == BATCH_MESSAGES {
+                        break;
+                    }
+                }
+            }
+        }
+        !self.batch.deliveries.is_empty()
+    }
+
+    /// Offers the batch to every live member from the current place on. `false` if the quantum
+    /// is used up before the end.
+    fn hand_out(&mut self, quantum: &mut usize, audience: &mut impl Audience<L>) -> bool {
+        while self.batch.place < self.places {
+            if *quantum == 0 {
+                return false;
+            }
+            let place = self.batch.place;
+            self.batch.place += 1;
+            let Some(member) = self.members.get_mut(place) else { continue };
+            if member.cursor != Cursor::Live {
+                continue;
+            }
+            *quantum -= 1;
+            let taken = audience.offer(member.connection, &self.batch.deliveries);
+            if let Some(missed) = self.batch.deliveries.get(taken) {
+                member.cursor = Cursor::CatchingUp { next_seq: missed.seq };
+                self.behind.push(place);
+                audience.wait(member.connection);
+            }
+        }
+        self.end_batch(audience);
+        true
+    }
+
+    fn end_batch(&mut self, audience: &mut impl Audience<L>) {
+        self.next_seq += self.batch.deliveries.len() as u64;
+        self.batch.deliveries.clear();
+        self.batch.place = 0;
+        for credit in self.batch.credits.drain(..) {
+            audience.release(credit);
+        }
+    }
+
+    fn join(&mut self, ticket: &JoinTicket, audience: &mut impl Audience<L>) {
+        if self.members.is_empty() {
+            // Nothing was pushed to this worker while it had no member.
+            self.next_seq = ticket.seq + 1;
+        }
+        debug_assert_eq!(self.next_seq, ticket.seq + 1, "a join stands in the room's order");
+        match audience.joined(ticket, &self.room) {
+            Seating::None => return,
+            Seating::New => {}
+        }
+        let cursor = ticket.restart.cursor(ticket.seq);
+        let place = self.members.insert(Member { connection: ticket.connection, cursor });
+        audience.seated(ticket.connection, &self.room, place);
+        self.places = self.places.max(place + 1);
+        if cursor != Cursor::Live {
+            self.behind.push(place);
+        }
+    }
+
+    /// Whether any member catches up.
+    pub(crate) fn has_members_behind(&self) -> bool {
+        !self.behind.is_empty()
+    }
+
+    /// Lets every hungry member that is behind read on. One that reaches the worker's position
+    /// is live: only between two batches are all live members at the same message.
+    fn catch_up(&mut self, quantum: &mut usize, audience: &mut impl Audience<L>) {
+        let mut read = Vec::new();
+        let mut at = 0;
+        while let Some(&place) = self.behind.get(at) {
+            let Some(member) = self.members.get_mut(place) else {
+                self.behind.swap_remove(at);
+                continue;
+            };
+            let Cursor::CatchingUp { next_seq } = &mut member.cursor else {
+                self.behind.swap_remove(at);
+                continue;
+            };
+            while *quantum > 0 && *next_seq < self.next_seq && audience.is_hungry(member.connection)
+            {
+                *quantum -= 1;
+                read.clear();
+                if audience.read(&self.room, *next_seq, self.next_seq, &mut read).is_err() {
+                    audience.lost(member.connection);
+                    break;
+                }
+                let taken = audience.offer(member.connection, &read);
+                *next_seq += taken as u64;
+                if taken < read.len() || taken == 0 {
+                    break;
+                }
+            }
+            if *next_seq == self.next_seq {
+                member.cursor = Cursor::Live;
+                self.behind.swap_remove(at);
+            } else {
+                audience.wait(member.connection);
+                at += 1;
+            }
+        }
+    }
+}

@@ -1,0 +1,103 @@
+//! From a new socket to the 101, or to a plain HTTP answer.
+
+use super::http::{Reception as Judgement, Refusal, Site, Subprotocol, receive, serve_plain};
+use crate::{
+    connection::{Entrance, Slot, Stream},
+    worker::{Receiving, Reception},
+};
+use std::{
+    io,
+    sync::{Arc, atomic::AtomicUsize},
+    time::Duration,
+};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpStream,
+    time,
+};
+
+/// From accept to the 101, in milliseconds.
+const HANDSHAKE_MS: u64 = 5_000;
+/// Random bytes of a connection id; it is written in hexadecimal.
+const ID_BYTES: usize = 12;
+
+/// Receives new sockets for all workers.
+#[derive(Debug)]
+pub(super) struct FrontDoor {
+    site: Arc<Site>,
+    open: Arc<AtomicUsize>,
+    capacity: usize,
+}
+
+impl FrontDoor {
+    pub(super) fn new(site: Arc<Site>, open: Arc<AtomicUsize>, capacity: usize) -> Self {
+        Self { site, open, capacity }
+    }
+}
+
+impl Reception for FrontDoor {
+    fn receive(&self, stream: std::net::TcpStream) -> Receiving {
+        let site = Arc::clone(&self.site);
+        let (slot, others) = Slot::take(&self.open);
+        let full = others >= self.capacity;
+        Box::pin(async move {
+            let stream = TcpStream::from_std(stream)?;
+            let patience = Duration::from_millis(HANDSHAKE_MS);
+            match time::timeout(patience, shake_hands(stream, site, slot, full)).await {
+                Ok(entrance) => entrance,
+                Err(_) => Err(io::ErrorKind::TimedOut.into()),
+            }
+        })
+    }
+}
+
+async fn shake_hands(
+    mut stream: TcpStream,
+    site: Arc<Site>,
+    slot: Slot,
+    full: bool,
+) -> io::Result<Option<Entrance>> {
+    let mut head = Vec::with_capacity(1_024);
+    loop {
+        if stream.read_buf(&mut head).await? == 0 {
+            return Ok(None);
+        }
+        match receive(&head, &site) {
+            Judgement::NeedMore => {}
+            Judgement::Refuse(response) => {
+                stream.write_all(&response).await?;
+                stream.shutdown().await?;
+                return Ok(None);
+            }
+            Judgement::Plain => {
+                return serve_plain(stream, head, site)
+                    .await
+                    .map(|()| None)
+                    .map_err(io::Error::other);
+            }
+            Judgement::Upgrade(_) if full => {
+                stream.write_all(&Refusal::Full.response()).await?;
+                stream.shutdown().await?;
+                return Ok(None);
+            }
+            Judgement::Upgrade(upgrade) => {
+                stream.write_all(&upgrade.response).await?;
+                return Ok(Some(Entrance {
+                    stream: Stream::Tcp(stream),
+                    early: head.split_off(upgrade.consumed.min(head.len())),
+                    unknown_subprotocol: upgrade.subprotocol == Subprotocol::Unknown,
+                    id: connection_id()?,
+                    slot,
+                    seed: getrandom::u32().map_err(io::Error::other)?,
+                }));
+            }
+        }
+    }
+}
+
+/// A connection's public id: random and loggable, no secret.
+fn connection_id() -> io::Result<Box<str>> {
+    let mut bytes = [0; ID_BYTES];
+    getrandom::fill(&mut bytes).map_err(io::Error::other)?;
+    Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>().into())
+}

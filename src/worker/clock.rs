@@ -1,0 +1,40 @@
+//! Where real time enters: both clocks of a process.
+
+use crate::protocol::time::{Now, Time, Wall};
+use std::time::{Duration, SystemTime};
+use tokio::time::Instant;
+
+/// Reads the clocks. The monotonic one is tokio's, so that a paused runtime pauses it too.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Clock {
+    origin: Instant,
+    wall: fn() -> Wall,
+}
+
+impl Clock {
+    /// A clock whose monotonic time begins now.
+    #[expect(clippy::disallowed_methods, reason = "real time enters here")]
+    pub(crate) fn system() -> Self {
+        Self { origin: Instant::now(), wall: || wall_at(SystemTime::now()) }
+    }
+
+    /// What time it is.
+    pub(crate) fn now(&self) -> Now {
+        let elapsed = Instant::now().saturating_duration_since(self.origin);
+        Now { time: Time::from_ms(millis(elapsed)), wall: (self.wall)() }
+    }
+
+    /// When a timer for `time` has to fire: at it or up to a millisecond later, never before.
+    pub(crate) fn instant(&self, time: Time) -> Instant {
+        self.origin + Duration::from_millis(time.as_ms()) + Duration::from_millis(1)
+    }
+}
+
+fn wall_at(time: SystemTime) -> Wall {
+    // A host whose clock stands before 1970 is treated as if it stood there.
+    Wall::from_ms(time.duration_since(SystemTime::UNIX_EPOCH).map_or(0, millis))
+}
+
+fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}

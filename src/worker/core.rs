@@ -1,0 +1,249 @@
+//! A worker's table of connections and rooms, and the tasks that drive them.
+
+use super::{Control, Place, clock::Clock, turn::Rooms, wheel::Wheel};
+use crate::{
+    connection::{Connection, Desk, Entrance, Terms},
+    gate::users,
+    protocol::time::{Now, Time},
+    room::ConnKey,
+    session::Event,
+};
+use slab::Slab;
+use std::{
+    cell::RefCell,
+    future::poll_fn,
+    mem,
+    rc::Rc,
+    sync::Arc,
+    task::{Context, Poll, Waker},
+};
+use tokio::sync::mpsc;
+
+/// The table of one worker.
+#[derive(Debug)]
+pub(crate) struct Core {
+    pub(super) connections: Slab<Box<Connection>>,
+    pub(super) rooms: Rooms,
+    pub(super) desk: Desk,
+    terms: Terms,
+    clock: Clock,
+    wheel: Wheel,
+    fired: Vec<u32>,
+    controls: Arc<[mpsc::Sender<Control>]>,
+    generation: u32,
+    /// Spreads what must not happen to all at once.
+    seed: u32,
+    /// Wakes the engine.
+    pub(super) engine: Option<Waker>,
+    /// When the engine comes back by itself.
+    pub(super) armed: Option<Time>,
+    draining: Option<Drain>,
+}
+
+/// A drain under way.
+#[derive(Debug)]
+struct Drain {
+    from: Time,
+    to: Time,
+    done: Option<Waker>,
+}
+
+impl Core {
+    pub(super) fn new(place: &Place) -> Self {
+        let now = place.clock.now();
+        let mut desk = Desk::new(place.index, Arc::clone(&place.shared));
+        desk.now = now;
+        Self {
+            connections: Slab::new(),
+            rooms: Rooms::default(),
+            desk,
+            terms: place.terms.clone(),
+            clock: place.clock,
+            wheel: Wheel::new(now.time),
+            fired: Vec::new(),
+            controls: Arc::clone(&place.controls),
+            generation: 0,
+            seed: random_seed(),
+            engine: None,
+            armed: None,
+            draining: None,
+        }
+    }
+
+    /// Drives one connection to its end.
+    pub(super) async fn serve(core: Rc<RefCell<Self>>, entrance: Entrance) {
+        let key = core.borrow_mut().enter(entrance);
+        poll_fn(|cx| core.borrow_mut().poll_connection(key, cx)).await;
+        core.borrow_mut().leave(key);
+    }
+
+    /// Ready once no connection is left.
+    pub(super) async fn emptied(core: Rc<RefCell<Self>>) {
+        poll_fn(|cx| {
+            let mut core = core.borrow_mut();
+            if core.connections.is_empty() {
+                return Poll::Ready(());
+            }
+            if let Some(drain) = core.draining.as_mut() {
+                drain.done = Some(cx.waker().clone());
+            }
+            Poll::Pending
+        })
+        .await;
+    }
+
+    /// Reads the clocks.
+    pub(super) fn tick(&mut self) -> Now {
+        self.desk.now = self.clock.now();
+        self.desk.now
+    }
+
+    /// The clocks.
+    pub(super) fn clock(&self) -> Clock {
+        self.clock
+    }
+
+    fn enter(&mut self, entrance: Entrance) -> ConnKey {
+        self.tick();
+        self.generation = self.generation.wrapping_add(1);
+        let slot = self.connections.vacant_entry();
+        let index = u32::try_from(slot.key()).unwrap_or(u32::MAX);
+        let key = ConnKey { index, generation: self.generation };
+        slot.insert(Box::new(Connection::new(key, entrance, &self.terms, &mut self.desk)));
+        if let Some(drain) = &self.draining {
+            let last_call = drain.to;
+            self.with(key, |connection, desk| connection.drain(0, last_call, desk));
+        }
+        self.carry_out();
+        key
+    }
+
+    fn poll_connection(&mut self, key: ConnKey, cx: &mut Context<'_>) -> Poll<()> {
+        self.tick();
+        let polled = match self.connections.get_mut(key.index as usize) {
+            Some(connection) => connection.poll(cx, &mut self.desk),
+            None => Poll::Ready(()),
+        };
+        self.carry_out();
+        polled
+    }
+
+    fn leave(&mut self, key: ConnKey) {
+        if let Some(connection) = self.connections.try_remove(key.index as usize) {
+            connection.end(&mut self.desk);
+        }
+        self.carry_out();
+        if self.connections.is_empty()
+            && let Some(done) = self.draining.as_mut().and_then(|drain| drain.done.take())
+        {
+            done.wake();
+        }
+    }
+
+    /// A newer connection of the same user takes the place of `key`.
+    pub(super) fn replace(&mut self, key: ConnKey) {
+        self.tick();
+        self.with(key, |connection, desk| connection.on_event(Event::Replaced, desk));
+        self.flush(key);
+        self.carry_out();
+    }
+
+    /// Ends every connection at a time of its own from `from_ms` to `to_ms` from now.
+    pub(super) fn drain(&mut self, from_ms: u64, to_ms: u64) {
+        let now = self.tick().time;
+        let drain = Drain { from: now + from_ms, to: now + to_ms, done: None };
+        let keys: Vec<ConnKey> = self.connections.iter().map(|(_, c)| c.key()).collect();
+        for key in keys {
+            let spread = u64::from(self.random());
+            let last_call = drain.from + spread % drain.to.since(drain.from).max(1);
+            // Back when the successor is up, not all at once.
+            let after_ms = drain.to.since(last_call) + spread % (to_ms + 1);
+            self.with(key, |connection, desk| connection.drain(after_ms, last_call, desk));
+            self.flush(key);
+        }
+        self.draining = Some(drain);
+        self.carry_out();
+    }
+
+    /// Lets every connection act whose time has come.
+    pub(super) fn on_time(&mut self) {
+        let now = self.desk.now.time;
+        let mut fired = mem::take(&mut self.fired);
+        self.wheel.advance(now, &mut fired);
+        for index in fired.drain(..) {
+            if let Some(connection) = self.connections.get_mut(index as usize) {
+                connection.on_time(&mut self.desk);
+                connection.flush(&mut self.desk);
+            }
+        }
+        self.fired = fired;
+    }
+
+    /// When the engine has to come back.
+    pub(super) fn next_alarm(&self) -> Option<Time> {
+        self.wheel.next()
+    }
+
+    /// Calls `act` on the connection `key`, if it is still there.
+    pub(super) fn with<R>(
+        &mut self,
+        key: ConnKey,
+        act: impl FnOnce(&mut Connection, &mut Desk) -> R,
+    ) -> Option<R> {
+        let connection = self.connections.get_mut(key.index as usize)?;
+        (connection.key() == key).then(|| act(connection, &mut self.desk))
+    }
+
+    fn flush(&mut self, key: ConnKey) {
+        self.with(key, |connection, desk| connection.flush(desk));
+    }
+
+    /// Carries out the notes that connections left on the desk.
+    pub(super) fn carry_out(&mut self) {
+        for (key, due) in self.desk.alarms.drain(..) {
+            self.wheel.insert(key.index, due);
+            if self.armed.is_none_or(|armed| due < armed) {
+                wake(self.engine.as_ref());
+            }
+        }
+        for departure in self.desk.departures.drain(..) {
+            self.rooms.remove(departure);
+        }
+        for place in self.desk.replaced.drain(..) {
+            self.rooms.woken = true;
+            tell_replaced(&self.controls, place);
+        }
+        for room in self.desk.hungry.drain(..) {
+            self.rooms.activate_if_behind(room);
+        }
+        if mem::take(&mut self.rooms.woken) {
+            wake(self.engine.as_ref());
+        }
+    }
+
+    fn random(&mut self) -> u32 {
+        // Xorshift (Marsaglia 2003): spreads timers, guards nothing.
+        self.seed ^= self.seed << 13;
+        self.seed ^= self.seed >> 17;
+        self.seed ^= self.seed << 5;
+        self.seed
+    }
+}
+
+fn tell_replaced(controls: &[mpsc::Sender<Control>], place: users::Place) {
+    let Some(control) = controls.get(usize::from(place.worker)) else { return };
+    if control.try_send(Control::Replace(ConnKey::from(place.connection))).is_err() {
+        tracing::warn!(worker = place.worker, "too busy to replace a connection");
+    }
+}
+
+fn wake(waker: Option<&Waker>) {
+    if let Some(waker) = waker {
+        waker.wake_by_ref();
+    }
+}
+
+fn random_seed() -> u32 {
+    // Without entropy every process spreads alike, which is still a spread.
+    getrandom::u32().unwrap_or(0x9E37_79B9) | 1
+}

@@ -1,0 +1,75 @@
+//! The task that turns a worker: inbox, rooms, timers.
+
+use super::core::Core;
+use crate::protocol::time::Time;
+use std::{
+    cell::RefCell,
+    future::Future,
+    pin::Pin,
+    rc::Rc,
+    task::{Context, Poll, ready},
+};
+use tokio::time::{Sleep, sleep_until};
+
+/// Empty rooms are looked at this often, in milliseconds.
+const SWEEP_MS: u64 = 1_000;
+
+/// Runs as long as its worker.
+#[derive(Debug)]
+pub(super) struct Engine {
+    core: Rc<RefCell<Core>>,
+    sleep: Option<Pin<Box<Sleep>>>,
+    next_sweep: Time,
+}
+
+impl Engine {
+    pub(super) fn new(core: Rc<RefCell<Core>>) -> Self {
+        Self { core, sleep: None, next_sweep: Time::default() }
+    }
+
+    /// Sets the one timer to the time when the next thing is due.
+    fn arm(&mut self, core: &mut Core) {
+        let due = core.next_alarm().map_or(self.next_sweep, |due| due.min(self.next_sweep));
+        if core.armed != Some(due) {
+            core.armed = Some(due);
+            let deadline = core.clock().instant(due);
+            match &mut self.sleep {
+                Some(sleep) => sleep.as_mut().reset(deadline),
+                None => self.sleep = Some(Box::pin(sleep_until(deadline))),
+            }
+        }
+    }
+}
+
+impl Future for Engine {
+    type Output = ();
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let this = self.get_mut();
+        loop {
+            let shared = Rc::clone(&this.core);
+            let mut core = shared.borrow_mut();
+            let now = core.tick().time;
+            if core.engine.as_ref().is_none_or(|waker| !waker.will_wake(cx.waker())) {
+                core.engine = Some(cx.waker().clone());
+            }
+            core.on_time();
+            if now >= this.next_sweep {
+                this.next_sweep = now + SWEEP_MS;
+                core.sweep();
+            }
+            if core.turn(cx.waker()) {
+                // Neighbours first, then the rest.
+                cx.waker().wake_by_ref();
+                return Poll::Pending;
+            }
+            this.arm(&mut core);
+            drop(core);
+            match this.sleep.as_mut() {
+                Some(sleep) => ready!(sleep.as_mut().poll(cx)),
+                None => return Poll::Pending,
+            }
+            this.core.borrow_mut().armed = None;
+        }
+    }
+}

@@ -1,0 +1,237 @@
+//! A turn: drain the inbox, serve the active rooms one after the other, write once per member.
+
+use super::core::Core;
+use crate::{
+    broker::Delivery,
+    connection::{Connection, Departure, Desk},
+    relay::{RoomLog, SharedRoom},
+    room::{
+        Audience, ConnKey, Gap, Item, JoinTicket, LeaveTicket, LocalRoom, RoomId, Seating,
+        inbox::{Addressed, Credit},
+    },
+    session::Event,
+};
+use slab::Slab;
+use std::{
+    collections::{HashMap, VecDeque},
+    mem,
+    sync::Arc,
+    task::Waker,
+};
+
+/// Members served in one room before the next room has its turn.
+const ROOM_QUANTUM: usize = 256;
+/// Members served before the worker looks at its sockets again.
+const TURN_QUANTUM: usize = 4_096;
+
+/// The rooms that have members on this worker.
+#[derive(Debug, Default)]
+pub(super) struct Rooms {
+    rooms: Slab<LocalRoom<RoomLog>>,
+    by_id: HashMap<RoomId, usize>,
+    /// Rooms that have something to do, in the order in which they are served.
+    active: VecDeque<usize>,
+    items: VecDeque<Addressed<RoomLog>>,
+    touched: Vec<u32>,
+    /// Something became active outside a turn.
+    pub(super) woken: bool,
+}
+
+impl Rooms {
+    /// Takes a member out.
+    pub(super) fn remove(&mut self, departure: Departure) {
+        let Some(&at) = self.by_id.get(&departure.room) else { return };
+        let Some(room) = self.rooms.get_mut(at) else { return };
+        if room.is_at(departure.place, departure.connection) {
+            room.remove(departure.place);
+        }
+        self.drop_if_spent(at);
+    }
+
+    /// Serves a room again whose member can read on.
+    pub(super) fn activate_if_behind(&mut self, room: RoomId) {
+        let Some(&at) = self.by_id.get(&room) else { return };
+        if self.rooms.get(at).is_some_and(LocalRoom::has_members_behind) {
+            self.activate(at);
+            self.woken = true;
+        }
+    }
+
+    fn activate(&mut self, at: usize) {
+        if let Some(room) = self.rooms.get_mut(at)
+            && !mem::replace(&mut room.is_active, true)
+        {
+            self.active.push_back(at);
+        }
+    }
+
+    fn drop_if_spent(&mut self, at: usize) {
+        let spent = |room: &LocalRoom<_>| room.is_spent() && !room.is_active;
+        if self.rooms.get(at).is_some_and(spent) {
+            let room = self.rooms.remove(at);
+            self.by_id.remove(&room.room().id());
+        }
+    }
+
+    /// Hands what was drained to the rooms. Returns the credit of messages that nobody here
+    /// waits for any more.
+    fn distribute(&mut self, mut stale: impl FnMut(Credit)) {
+        let mut items = mem::take(&mut self.items);
+        for (room, item) in items.drain(..) {
+            match (self.by_id.get(&room.id()), item) {
+                (Some(&at), item) => self.push(at, item),
+                (None, Item::Deliver(_, credit)) => stale(credit),
+                (None, item @ (Item::Join(_) | Item::Leave(_))) => {
+                    let at = self.open(room);
+                    self.push(at, item);
+                }
+            }
+        }
+        self.items = items;
+    }
+
+    fn open(&mut self, room: Arc<SharedRoom>) -> usize {
+        let id = room.id();
+        let at = self.rooms.insert(LocalRoom::new(room));
+        self.by_id.insert(id, at);
+        at
+    }
+
+    fn push(&mut self, at: usize, item: Item) {
+        if let Some(room) = self.rooms.get_mut(at) {
+            room.push(item);
+        }
+        self.activate(at);
+    }
+}
+
+impl Core {
+    /// One turn. `true` if there is more to do at once.
+    pub(super) fn turn(&mut self, waker: &Waker) -> bool {
+        let shared = Arc::clone(&self.desk.shared);
+        let worker = self.desk.worker;
+        shared.relay.register(worker, waker);
+        shared.relay.drain(worker, &mut self.rooms.items);
+        self.rooms.distribute(|credit| shared.relay.give_back(worker, credit));
+        let mut quantum = TURN_QUANTUM;
+        while quantum > 0
+            && let Some(at) = self.rooms.active.pop_front()
+        {
+            self.serve_room(at, &mut quantum);
+        }
+        self.flush_touched();
+        self.carry_out();
+        !self.rooms.active.is_empty()
+    }
+
+    /// Frees rooms that are empty and have forgotten everything.
+    pub(super) fn sweep(&mut self) {
+        self.desk.shared.relay.sweep(self.desk.now.wall);
+    }
+
+    fn serve_room(&mut self, at: usize, quantum: &mut usize) {
+        let Some(room) = self.rooms.rooms.get_mut(at) else { return };
+        let mut slice = ROOM_QUANTUM.min(*quantum);
+        let granted = slice;
+        let mut hall = Hall {
+            connections: &mut self.connections,
+            desk: &mut self.desk,
+            touched: &mut self.rooms.touched,
+        };
+        let more = room.serve(&mut slice, &mut hall);
+        // A room that only moved items along still used up a little of the turn.
+        *quantum -= (granted - slice).max(1);
+        room.is_active = more;
+        if more {
+            self.rooms.active.push_back(at);
+        }
+        self.carry_out();
+        self.rooms.drop_if_spent(at);
+    }
+
+    fn flush_touched(&mut self) {
+        let mut touched = mem::take(&mut self.rooms.touched);
+        for index in touched.drain(..) {
+            if let Some(connection) = self.connections.get_mut(index as usize) {
+                connection.touched = false;
+                connection.flush(&mut self.desk);
+            }
+        }
+        self.rooms.touched = touched;
+    }
+}
+
+/// The connections of this worker, as a room sees them.
+struct Hall<'a> {
+    connections: &'a mut Slab<Box<Connection>>,
+    desk: &'a mut Desk,
+    touched: &'a mut Vec<u32>,
+}
+
+impl Hall<'_> {
+    fn find(&mut self, key: ConnKey) -> Option<(&mut Connection, &mut Desk)> {
+        let connection = self.connections.get_mut(key.index as usize)?;
+        if connection.key() != key {
+            return None;
+        }
+        if !mem::replace(&mut connection.touched, true) {
+            self.touched.push(key.index);
+        }
+        Some((connection, self.desk))
+    }
+}
+
+impl Audience<RoomLog> for Hall<'_> {
+    fn offer(&mut self, to: ConnKey, deliveries: &[Delivery]) -> usize {
+        match self.find(to) {
+            Some((connection, desk)) => connection.offer(deliveries, desk),
+            None => deliveries.len(),
+        }
+    }
+
+    fn wait(&mut self, member: ConnKey) {
+        if let Some((connection, _)) = self.find(member) {
+            connection.fell_behind();
+        }
+    }
+
+    fn is_hungry(&self, to: ConnKey) -> bool {
+        self.connections.get(to.index as usize).is_some_and(|connection| connection.is_hungry())
+    }
+
+    fn read(
+        &mut self,
+        room: &SharedRoom,
+        from: u64,
+        until: u64,
+        into: &mut Vec<Delivery>,
+    ) -> Result<(), Gap> {
+        self.desk.shared.relay.read(room, from, until, into)
+    }
+
+    fn joined(&mut self, ticket: &JoinTicket, room: &SharedRoom) -> Seating {
+        self.find(ticket.connection)
+            .map_or(Seating::None, |(connection, desk)| connection.joined(ticket, room, desk))
+    }
+
+    fn seated(&mut self, member: ConnKey, room: &SharedRoom, place: usize) {
+        if let Some((connection, _)) = self.find(member) {
+            connection.seated(room.id(), place);
+        }
+    }
+
+    fn left(&mut self, ticket: LeaveTicket, room: &SharedRoom) -> Option<usize> {
+        let (connection, desk) = self.find(ticket.connection)?;
+        connection.left(ticket, room.id(), desk)
+    }
+
+    fn lost(&mut self, member: ConnKey) {
+        if let Some((connection, desk)) = self.find(member) {
+            connection.on_event(Event::Slow, desk);
+        }
+    }
+
+    fn release(&mut self, credit: Credit) {
+        self.desk.shared.relay.give_back(self.desk.worker, credit);
+    }
+}
