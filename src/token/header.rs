@@ -89,10 +89,10 @@ mod tests {
     use crate::protocol::json::{FaultKind, Kind};
 
     fn fault(text: &str) -> HeaderFault {
-        match Header::parse(text).expect_err(text) {
-            Rejection::Header(fault) => fault,
-            other => panic!("{text}: {other}"),
-        }
+        let Rejection::Header(fault) = Header::parse(text).expect_err(text) else {
+            panic!("{text}: refused for another reason");
+        };
+        fault
     }
 
     #[test]
