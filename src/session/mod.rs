@@ -19,6 +19,8 @@ mod ready;
 mod refresh;
 mod requests;
 mod rooms;
+#[cfg(test)]
+mod tests;
 mod turn;
 
 pub use crate::protocol::grant::Access;

@@ -1,0 +1,116 @@
+//! Memberships: what a join, a leave and their outcomes make of each other.
+
+use super::*;
+
+fn text(kind: &str, room: &str) -> String {
+    format!(r#"{{"type":"{kind}","room":"{room}","id":"{kind}"}}"#)
+}
+
+const POST: &str = r#"{"type":"message","room":"den","payload":1}"#;
+
+fn member(rig: &Rig) -> bool {
+    rig.session.is_member(RoomRef::parse("den").unwrap())
+}
+
+#[test]
+fn requests_of_one_room_take_effect_in_the_order_sent() {
+    let mut rig = Rig::default();
+    assert_eq!(rig.text(&text("join", "den")), ["join den"]);
+    let join = rig.last_key();
+    assert!(member(&rig));
+    assert_eq!(rig.text(POST), ["publish den 1"], "a join on its way is membership enough");
+    assert_eq!(rig.text(&text("leave", "den")), ["leave den"]);
+    let leave = rig.last_key();
+    assert_eq!(rig.text(POST), ["error not_joined room=den"]);
+    let again = r#"{"type":"leave","room":"den","id":"again"}"#;
+    assert_eq!(rig.text(again), ["leave den"], "not answered before the one that is on its way");
+    let leave_again = rig.last_key();
+    let joined = Event::Joined { key: join, epoch: "e", seq: 3, recovered: None };
+    assert_eq!(rig.event(joined), ["joined den e/3 id=join"]);
+    assert!(!member(&rig));
+    assert_eq!(rig.event(Event::Left { key: leave }), ["left den id=leave"]);
+    assert_eq!(rig.event(Event::Left { key: leave_again }), ["left den id=again"]);
+    assert_eq!(rig.text(&text("leave", "den")), ["left den id=leave"], "nothing to leave");
+}
+
+#[test]
+fn a_rejoin_behind_a_leave_stays() {
+    let mut rig = Rig::default();
+    rig.join("den");
+    rig.text(&text("leave", "den"));
+    let leave = rig.last_key();
+    rig.text(&text("join", "den"));
+    assert_eq!(rig.text(POST), ["publish den 1"]);
+    let publish = rig.keys.pop().unwrap();
+    rig.event(Event::Left { key: leave });
+    assert!(member(&rig));
+    assert_eq!(rig.joined(9), ["joined den e/9 id=join"]);
+    assert!(member(&rig));
+    let failed = Event::PublishFailed { key: publish, why: RoomRefusal::NotJoined };
+    assert_eq!(rig.event(failed), ["error not_joined room=den"]);
+}
+
+#[test]
+fn a_refused_join_leaves_what_was_before() {
+    let mut rig = Rig::default();
+    rig.text(&text("join", "den"));
+    let refused =
+        |rig: &Rig| Event::JoinRefused { key: rig.last_key(), why: RoomRefusal::Overloaded };
+    let event = refused(&rig);
+    assert_eq!(rig.event(event), ["error overloaded room=den id=join"]);
+    assert!(!member(&rig));
+    rig.join("den");
+    assert_eq!(rig.text(&text("join", "den")), ["join den"], "the room knows the newest position");
+    let event = refused(&rig);
+    rig.event(event);
+    assert!(member(&rig));
+}
+
+#[test]
+fn joining_and_joined_rooms_count_to_the_cap_and_left_ones_do_not() {
+    let quotas = Quotas { rooms: Some(2), ..Quotas::default() };
+    let mut rig = Rig::ready(rules(), Login { quotas, ..ann() });
+    rig.join("a");
+    rig.text(&text("join", "b"));
+    assert_eq!(
+        rig.text(&text("join", "c")),
+        ["error rate_limited after=100 id=join"],
+        "the burst of joins is the cap on rooms"
+    );
+    rig.wait(1_000);
+    let full = "error too_many_rooms room=c id=c";
+    let join_c = r#"{"type":"join","room":"c","id":"c"}"#;
+    assert_eq!(rig.text(join_c), [full]);
+    assert_eq!(rig.text(r#"{"type":"join","room":"a"}"#), ["join a"], "held already");
+    rig.wait(1_000);
+    rig.text(&text("leave", "a"));
+    assert_eq!(rig.text(join_c), ["join c"]);
+}
+
+#[test]
+fn granted_rooms_need_the_grant_for_each_right() {
+    let granted = || Rules { access: Access::Granted, ..rules() };
+    let mut rig = Rig::ready(granted(), granting(r#"{"den":["join"],"hall":["send"]}"#));
+    assert_eq!(rig.text(&text("join", "hall")), ["error forbidden room=hall id=join"]);
+    rig.join("den");
+    assert_eq!(rig.text(POST), ["error forbidden room=den"]);
+    let elsewhere = r#"{"type":"message","room":"x","payload":1}"#;
+    assert_eq!(rig.text(elsewhere), ["error not_joined room=x"], "membership before right");
+}
+
+#[test]
+fn a_position_goes_to_the_room_only_where_recovery_is_offered() {
+    let join = r#"{"type":"join","room":"den","since":{"epoch":"e","seq":4}}"#;
+    let outcome = |rig: &mut Rig, recovered| {
+        let key = rig.last_key();
+        rig.event(Event::Joined { key, epoch: "e", seq: 6, recovered })
+    };
+    let mut rig = Rig::default();
+    assert_eq!(rig.text(join), ["join den since e/4"]);
+    assert_eq!(outcome(&mut rig, Some(true)), ["joined den e/6 recovered=true"]);
+    let mut rig = Rig::ready(Rules { features: &[], ..rules() }, ann());
+    assert_eq!(rig.text(join), ["join den"]);
+    assert_eq!(outcome(&mut rig, None), ["joined den e/6 recovered=false"]);
+    rig.text(r#"{"type":"join","room":"hall"}"#);
+    assert_eq!(outcome(&mut rig, None), ["joined hall e/6"]);
+}
