@@ -9,7 +9,7 @@ pub(crate) mod desk;
 pub(crate) mod inbound;
 mod seats;
 pub(crate) mod stream;
-mod transport;
+pub(crate) mod transport;
 
 pub(crate) use desk::{Departure, Desk, Shared};
 pub(crate) use stream::Stream;

@@ -1,6 +1,8 @@
 //! What listens: accept, handshake, plain HTTP, drain.
 
 mod accept;
+#[cfg(test)]
+mod autobahn;
 mod descriptors;
 mod handshake;
 pub(crate) mod http;
