@@ -29,6 +29,7 @@ pub enum Event<'a> {
     /// The peer's FIN, or the socket is gone.
     Eof,
     /// A deadline of [`next_deadline`](super::Session::next_deadline) may be due.
+    /// What has arrived is read first: after a suspension, silence would be the host's.
     Timer(Pulse),
     /// The credential is good.
     Verified(Box<Login>),

@@ -122,7 +122,9 @@ mod tests {
     proptest! {
         #[test]
         fn no_window_passes_more_than_burst_and_rate(
-            per_s in 1_u32..2_000, burst in 1_u32..300, steps in prop::collection::vec(0_u64..500, 1..300),
+            per_s in 1_u32..2_000,
+            burst in 1_u32..300,
+            steps in prop::collection::vec(0_u64..500, 1..300),
         ) {
             let (mut bucket, mut now, mut passed) = (Bucket::default(), 0, 0_u64);
             for step in steps {

@@ -211,9 +211,9 @@ fn message_id<'m>(message: &'m ServerMessage<'_>) -> Option<&'m str> {
 
 #[test]
 fn a_session_before_its_verdict_is_small() {
-    assert!(size_of::<Session>() <= 72, "{}", size_of::<Session>());
-    assert!(size_of::<Ready>() <= 448, "{}", size_of::<Ready>());
-    assert!(size_of::<Action<'_>>() <= 128, "{}", size_of::<Action<'_>>());
+    assert!(size_of::<Session>() <= 64, "{}", size_of::<Session>());
+    assert!(size_of::<Ready>() <= 384, "{}", size_of::<Ready>());
+    assert!(size_of::<Action<'_>>() <= 112, "{}", size_of::<Action<'_>>());
 }
 
 #[test]

@@ -49,7 +49,8 @@ fn step() -> impl Strategy<Value = Step> {
         2 => (0_usize..12).prop_map(Step::Frame),
         4 => (0_usize..20).prop_map(Step::Verdict),
         8 => (0_usize..6, any::<u8>()).prop_map(|(which, manner)| Step::Outcome { which, manner }),
-        3 => (0_u64..30_000, -20_000_i64..50_000).prop_map(|(ms, wall_ms)| Step::Wait { ms, wall_ms }),
+        3 => (0_u64..30_000, -20_000_i64..50_000)
+            .prop_map(|(ms, wall_ms)| Step::Wait { ms, wall_ms }),
         3 => (0_u64..40_000, any::<bool>())
             .prop_map(|(silent_ms, backlog)| Step::Timer { silent_ms, backlog }),
         1 => (0_usize..24).prop_map(Step::Server),
