@@ -1,8 +1,8 @@
 //! Raw values become a [`Config`]: ranges, words, addresses, and what must stand together.
 
 use super::{
-    Config, ConfigError, HistoryConfig, LogConfig, LogFormat, LogLevel, OnUserLimit, Origin,
-    WORKERS_MAX,
+    Config, ConfigError, HistoryConfig, IssuerConfig, LogConfig, LogFormat, LogLevel, OnUserLimit,
+    Origin, WORKERS_MAX,
     raw::{RawConfig, Sourced, Value},
 };
 use crate::protocol::{
@@ -34,7 +34,8 @@ pub(super) fn check(raw: RawConfig) -> Result<Config, ConfigError> {
         format: check.word("log.format", LOG_FORMAT).unwrap_or_default(),
     };
     let issuer = check.issuer();
-    let RawConfig { problems, warnings, .. } = check.raw;
+    let RawConfig { problems, mut warnings, .. } = check.raw;
+    warnings.extend(issuer.iter().flat_map(IssuerConfig::warnings));
     match (access, issuer) {
         (Some(access), Some(issuer)) if problems.is_empty() => Ok(Config {
             listen,

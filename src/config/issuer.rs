@@ -23,6 +23,19 @@ const ALGORITHMS: &[(&str, &str)] = &[
     ("EdDSA", "EdDSA"),
 ];
 
+impl IssuerConfig {
+    /// What is left unchecked, for people.
+    pub fn warnings(&self) -> Vec<String> {
+        [("iss", self.iss.is_none()), ("aud", self.aud.is_empty())]
+            .into_iter()
+            .filter(|(_, absent)| *absent)
+            .map(|(claim, _)| {
+                format!("the `{claim}` of tokens is not checked: issuer.0.{claim} is not set")
+            })
+            .collect()
+    }
+}
+
 impl Check {
     pub(super) fn issuer(&mut self) -> Option<IssuerConfig> {
         match self.raw.len("issuer") {
@@ -48,13 +61,6 @@ impl Check {
         let name = self.plain("issuer.0.name", 64).unwrap_or_else(|| "default".into());
         let iss = self.plain("issuer.0.iss", 1_024);
         let aud = self.plain_list("issuer.0.aud", 1_024);
-        for (absent, claim) in [(iss.is_none(), "iss"), (aud.is_empty(), "aud")] {
-            if absent {
-                self.raw
-                    .warnings
-                    .push(format!("issuer.0.{claim} is not set: `{claim}` is not checked"));
-            }
-        }
         let key = self.key();
         let leeway_ms = self.integer("issuer.0.leeway_ms", 0..=300_000, "milliseconds", 5_000);
         let claims = self.raw.take_all("issuer.0.required_claims.");
@@ -169,7 +175,7 @@ impl Check {
 }
 
 /// The bytes of a secret: of its text, or of what stands in base64 behind `base64:`.
-pub(crate) fn parse_secret(text: &[u8]) -> Option<Vec<u8>> {
+fn parse_secret(text: &[u8]) -> Option<Vec<u8>> {
     match text.strip_prefix(b"base64:") {
         Some(encoded) => STANDARD.decode(encoded).ok(),
         None => Some(text.to_vec()),

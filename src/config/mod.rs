@@ -22,6 +22,7 @@ use crate::protocol::{
     limits::{AuthLimits, SessionLimits},
 };
 use raw::RawConfig;
+pub(crate) use raw::read_bounded;
 use std::{collections::BTreeMap, ffi::OsString, net::SocketAddr, path::Path};
 
 /// The largest configuration file, in bytes.
@@ -167,12 +168,29 @@ pub enum LogFormat {
 /// Where a configuration comes from, the weakest source first.
 #[derive(Debug, Default)]
 pub struct Sources<'a> {
-    /// A TOML file; without one the environment must say enough.
-    pub file: Option<&'a Path>,
+    /// The weakest one; without it the environment must say enough.
+    pub document: Document<'a>,
     /// Names and values, as of [`std::env::vars_os`].
     pub environment: Vec<(OsString, OsString)>,
     /// Flags of the command line.
     pub flags: Vec<Flag>,
+}
+
+/// A TOML document.
+#[derive(Clone, Copy, Debug, Default)]
+pub enum Document<'a> {
+    /// Nothing.
+    #[default]
+    None,
+    /// A file; relative paths in it are taken from its directory.
+    File(&'a Path),
+    /// A text; relative paths in it are taken from the working directory.
+    Text {
+        /// What messages call it.
+        name: &'a str,
+        /// The document.
+        text: &'a str,
+    },
 }
 
 /// One value of the command line.
@@ -184,6 +202,13 @@ pub struct Flag {
     pub key: &'static str,
     /// Its text; may be a secret.
     pub value: String,
+}
+
+impl Flag {
+    /// A flag that may have been left out.
+    pub fn given(name: &'static str, key: &'static str, value: Option<String>) -> Option<Self> {
+        value.map(|value| Self { name, key, value })
+    }
 }
 
 impl std::fmt::Debug for Flag {
@@ -199,8 +224,10 @@ impl Config {
     /// [`ConfigError`] with every problem found.
     pub fn load(sources: Sources<'_>) -> Result<Self, ConfigError> {
         let mut raw = RawConfig::default();
-        if let Some(path) = sources.file {
-            raw.read_file(path);
+        match sources.document {
+            Document::None => {}
+            Document::File(path) => raw.read_file(path),
+            Document::Text { name, text } => raw.read_text(name, text),
         }
         raw.overlay_environment(sources.environment);
         raw.overlay_flags(sources.flags);
@@ -213,9 +240,7 @@ impl Config {
     /// # Errors
     /// [`ConfigError`] with every problem found.
     pub fn from_toml(name: &str, text: &str, flags: Vec<Flag>) -> Result<Self, ConfigError> {
-        let mut raw = RawConfig::default();
-        raw.read_text(name, text);
-        raw.overlay_flags(flags);
-        check::check(raw)
+        let document = Document::Text { name, text };
+        Self::load(Sources { document, flags, ..Sources::default() })
     }
 }

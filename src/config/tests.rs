@@ -153,8 +153,8 @@ fn the_least_gives_the_published_defaults() {
     assert_eq!(
         config.warnings,
         [
-            "issuer.0.iss is not set: `iss` is not checked",
-            "issuer.0.aud is not set: `aud` is not checked"
+            "the `iss` of tokens is not checked: issuer.0.iss is not set",
+            "the `aud` of tokens is not checked: issuer.0.aud is not set"
         ]
     );
 }
@@ -407,7 +407,7 @@ fn files_are_found_beside_the_configuration_and_bounded() {
     fs::create_dir_all(&dir).unwrap();
     let path = dir.join("v.toml");
     fs::write(&path, "rooms.default = 'open'\n[[issuer]]\nsecret_file = 'key'\n").unwrap();
-    let load = || Config::load(Sources { file: Some(&path), ..Sources::default() });
+    let load = || Config::load(Sources { document: Document::File(&path), ..Sources::default() });
     let missing = texts(load());
     assert!(missing[0].contains(":3: issuer.0.secret_file: cannot read "), "{missing:?}");
     for (content, bytes) in

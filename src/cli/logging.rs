@@ -1,0 +1,47 @@
+//! Logging: to standard error, as text on a terminal and as JSON elsewhere.
+
+use super::outcome::Failure;
+use crate::config::{LogConfig, LogFormat, LogLevel};
+use std::io::{self, IsTerminal};
+use tracing::level_filters::LevelFilter;
+use tracing_subscriber::{Layer, Registry, filter::Targets, fmt, layer::SubscriberExt};
+
+/// Sets up logging for the life of the process.
+pub(super) fn start(log: LogConfig) -> Result<(), Failure> {
+    let level = filter(log.level);
+    // Other crates stop at INFO whatever is asked: they print payloads below it.
+    let others = level.min(LevelFilter::INFO);
+    let targets = Targets::new().with_default(others).with_target("vestibule", level);
+    let terminal = io::stderr().is_terminal();
+    let layer: Box<dyn Layer<Registry> + Send + Sync> = match log.format {
+        LogFormat::Json => json(),
+        LogFormat::Text => text(terminal),
+        LogFormat::Auto if terminal => text(true),
+        LogFormat::Auto => json(),
+    };
+    // Not `init()`: that one would bridge the `log` crate at every level.
+    tracing::subscriber::set_global_default(Registry::default().with(layer.with_filter(targets)))
+        .map_err(|why| Failure::Failed(format!("cannot set up logging: {why}")))?;
+    tracing_log::LogTracer::builder()
+        .with_max_level(tracing_log::log::LevelFilter::Info)
+        .init()
+        .map_err(|why| Failure::Failed(format!("cannot set up logging: {why}")))
+}
+
+fn json() -> Box<dyn Layer<Registry> + Send + Sync> {
+    fmt::layer().with_writer(io::stderr).json().flatten_event(true).with_current_span(false).boxed()
+}
+
+fn text(colours: bool) -> Box<dyn Layer<Registry> + Send + Sync> {
+    fmt::layer().with_writer(io::stderr).with_ansi(colours).with_target(false).boxed()
+}
+
+const fn filter(level: LogLevel) -> LevelFilter {
+    match level {
+        LogLevel::Error => LevelFilter::ERROR,
+        LogLevel::Warn => LevelFilter::WARN,
+        LogLevel::Info => LevelFilter::INFO,
+        LogLevel::Debug => LevelFilter::DEBUG,
+        LogLevel::Trace => LevelFilter::TRACE,
+    }
+}

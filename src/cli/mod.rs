@@ -1,0 +1,41 @@
+//! The command line: flags to a configuration, to a server or a token, to an exit code.
+
+mod args;
+mod check;
+mod clock;
+mod dev;
+mod logging;
+mod mint;
+mod outcome;
+mod serve;
+mod source;
+
+use args::{Cli, Command, TokenCommand};
+use clap::Parser;
+use outcome::Failure;
+use std::process::ExitCode;
+
+/// The specification of the wire protocol, as `vestibule protocol` prints it.
+const PROTOCOL: &str = include_str!("../../protocol.md");
+
+/// Runs the command that the process was called with: 0 done, 1 refused or failed, 2 usage or
+/// configuration.
+pub fn run() -> ExitCode {
+    let done = match Cli::parse().command {
+        Command::Serve(args) => serve::serve(args),
+        Command::Dev(args) => dev::dev(args),
+        Command::Token { command: TokenCommand::Mint(args) } => mint::mint(args),
+        Command::Token { command: TokenCommand::Check(args) } => check::check(args),
+        Command::Protocol => outcome::print(PROTOCOL),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => failure.report(),
+    }
+}
+
+impl From<crate::config::ConfigError> for Failure {
+    fn from(error: crate::config::ConfigError) -> Self {
+        Self::Usage(error.to_string())
+    }
+}
