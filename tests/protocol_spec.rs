@@ -1,4 +1,9 @@
 //! `protocol.md` and the code say the same: requirements, tables, limits, examples.
+#![expect(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    reason = "a test fails by panicking, with the place in its message"
+)]
 
 mod spec;
 
