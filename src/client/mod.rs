@@ -244,7 +244,7 @@ impl Client {
     async fn listen_for(&mut self, id: Option<&str>) -> Result<Received, Error> {
         loop {
             let received = self.receiver.next().await?;
-            if answered(&received) == Some(id) {
+            if received.answers() == Some(id) {
                 return Ok(received);
             }
             if let Received::Error(fault) = &received {
@@ -266,22 +266,4 @@ impl Client {
 
 fn unexpected(request: &str, received: &Received) -> Error {
     Error::Unintelligible { why: format!("`{request}` was answered with {received:?}") }
-}
-
-/// The request that a message answers: `None` if it answers none, `Some(None)` if the request
-/// had no `id`.
-fn answered(received: &Received) -> Option<Option<&str>> {
-    match received {
-        Received::AuthOk(welcome) => Some(welcome.id.as_deref()),
-        Received::Joined(joined) => Some(joined.id.as_deref()),
-        Received::Left(left) => Some(left.id.as_deref()),
-        Received::Ack(ack) => Some(Some(&ack.id)),
-        Received::Pong(pong) => Some(pong.id.as_deref()),
-        Received::AuthExpiring { .. }
-        | Received::Message(_)
-        | Received::Ping
-        | Received::Reconnect(_)
-        | Received::Error(_)
-        | Received::Unknown(_) => None,
-    }
 }

@@ -69,6 +69,23 @@ impl Received {
         Self::read(text).map_err(ReceivedFault)
     }
 
+    /// The request that this says yes to: `None` if to none, `Some(None)` if to one without `id`.
+    pub fn answers(&self) -> Option<Option<&str>> {
+        match self {
+            Self::AuthOk(welcome) => Some(welcome.id.as_deref()),
+            Self::Joined(joined) => Some(joined.id.as_deref()),
+            Self::Left(left) => Some(left.id.as_deref()),
+            Self::Ack(ack) => Some(Some(&ack.id)),
+            Self::Pong(pong) => Some(pong.id.as_deref()),
+            Self::AuthExpiring { .. }
+            | Self::Message(_)
+            | Self::Ping
+            | Self::Reconnect(_)
+            | Self::Error(_)
+            | Self::Unknown(_) => None,
+        }
+    }
+
     fn read(text: &str) -> serde_json::Result<Self> {
         #[derive(Deserialize)]
         struct Expiring {

@@ -5,26 +5,43 @@ use crate::protocol::{VERSION, close_code::CloseCode, room_name::ROOM_NAME_BYTES
 use serde::Serialize;
 
 impl ServerMessage<'_> {
+    /// `type` on the wire.
+    pub const fn kind(&self) -> &'static str {
+        match self {
+            Self::AuthOk(_) => AuthOk::KIND,
+            Self::AuthExpiring { .. } => "auth_expiring",
+            Self::Joined { .. } => "joined",
+            Self::Left { .. } => "left",
+            Self::Ack { .. } => "ack",
+            Self::Message(_) => RoomMessage::KIND,
+            Self::Ping => "ping",
+            Self::Pong { .. } => "pong",
+            Self::Reconnect { .. } => "reconnect",
+            Self::Error(_) | Self::Fatal { .. } => ErrorMessage::KIND,
+        }
+    }
+
     /// Appends the JSON text to `out`.
     pub fn encode(&self, out: &mut Vec<u8>) {
+        let kind = self.kind();
         match self {
             Self::AuthOk(auth_ok) => auth_ok.encode(out),
             Self::AuthExpiring { expires_in_ms } => {
-                Object::message(out, "auth_expiring").value("expires_in_ms", expires_in_ms).end();
+                Object::message(out, kind).value("expires_in_ms", expires_in_ms).end();
             }
-            Self::Joined { id, room, epoch, seq, recovered } => Object::message(out, "joined")
+            Self::Joined { id, room, epoch, seq, recovered } => Object::message(out, kind)
                 .optional("id", id.as_deref())
                 .value("room", room)
                 .value("epoch", epoch)
                 .value("seq", seq)
                 .value("recovered", recovered)
                 .end(),
-            Self::Left { id, room, code } => Object::message(out, "left")
+            Self::Left { id, room, code } => Object::message(out, kind)
                 .optional("id", id.as_deref())
                 .value("room", room)
                 .optional("code", code.map(|code| code.as_str()))
                 .end(),
-            Self::Ack { id, room, position, at_ms, duplicate } => Object::message(out, "ack")
+            Self::Ack { id, room, position, at_ms, duplicate } => Object::message(out, kind)
                 .value("id", id)
                 .value("room", room)
                 .optional("epoch", position.as_ref().map(|position| &position.epoch))
@@ -33,15 +50,14 @@ impl ServerMessage<'_> {
                 .optional("duplicate", duplicate.then_some(true))
                 .end(),
             Self::Message(message) => message.encode(out),
-            Self::Ping => Object::message(out, "ping").end(),
-            Self::Pong { id, payload } => Object::message(out, "pong")
+            Self::Ping => Object::message(out, kind).end(),
+            Self::Pong { id, payload } => Object::message(out, kind)
                 .optional("id", id.as_deref())
                 .optional("payload", payload.as_deref())
                 .end(),
-            Self::Reconnect { after_ms, reason } => Object::message(out, "reconnect")
-                .value("after_ms", after_ms)
-                .value("reason", reason)
-                .end(),
+            Self::Reconnect { after_ms, reason } => {
+                Object::message(out, kind).value("after_ms", after_ms).value("reason", reason).end()
+            }
             Self::Error(error) => error.encode(out),
             Self::Fatal { id, code, retry_after_ms } => {
                 encode_fatal(out, id.as_deref(), *code, *retry_after_ms);
@@ -51,9 +67,11 @@ impl ServerMessage<'_> {
 }
 
 impl AuthOk<'_> {
+    const KIND: &'static str = "auth_ok";
+
     fn encode(&self, out: &mut Vec<u8>) {
         let limits = &self.limits;
-        Object::message(out, "auth_ok")
+        Object::message(out, Self::KIND)
             .optional("id", self.id.as_deref())
             .value("v", VERSION)
             .value("connection", &self.connection)
@@ -82,8 +100,10 @@ impl AuthOk<'_> {
 }
 
 impl ErrorMessage<'_> {
+    const KIND: &'static str = "error";
+
     fn encode(&self, out: &mut Vec<u8>) {
-        Object::message(out, "error")
+        Object::message(out, Self::KIND)
             .optional("id", self.id.as_deref())
             .optional("room", self.room.as_deref())
             .value("code", self.code.as_str())
@@ -96,7 +116,7 @@ impl ErrorMessage<'_> {
 }
 
 fn encode_fatal(out: &mut Vec<u8>, id: Option<&str>, code: CloseCode, retry_after_ms: Option<u64>) {
-    Object::message(out, "error")
+    Object::message(out, ErrorMessage::KIND)
         .optional("id", id)
         .value("code", code.name())
         .value("message", code.message())
@@ -110,10 +130,12 @@ fn encode_fatal(out: &mut Vec<u8>, id: Option<&str>, code: CloseCode, retry_afte
 const MESSAGE_FRAME_BYTES: usize = 192;
 
 impl RoomMessage<'_> {
+    const KIND: &'static str = "message";
+
     /// Appends the JSON text to `out`.
     pub fn encode(&self, out: &mut Vec<u8>) {
         out.reserve(self.size_hint());
-        Object::message(out, "message")
+        Object::message(out, Self::KIND)
             .value("room", &self.room)
             .optional("seq", self.seq)
             .optional_object("from", self.user.as_deref(), |from, user| {

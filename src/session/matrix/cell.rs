@@ -53,23 +53,18 @@ fn words(action: &Action<'_>) -> Option<String> {
     }
 }
 
+/// The words of one message: its type, and the code of an error or of a forced `left`.
 fn said(message: &ServerMessage<'_>) -> Option<String> {
-    let word = match message {
-        ServerMessage::AuthOk(_) => "`auth_ok`",
-        ServerMessage::AuthExpiring { .. } => "`auth_expiring`",
-        ServerMessage::Joined { .. } => "`joined`",
-        ServerMessage::Left { code: None, .. } => "`left`",
-        ServerMessage::Left { code: Some(code), .. } => {
-            return Some(format!("`left` {}", code.as_str()));
-        }
-        ServerMessage::Ack { .. } => "`ack`",
-        ServerMessage::Message(_) => "`message`",
-        ServerMessage::Ping => "`ping`",
-        ServerMessage::Pong { .. } => "`pong`",
-        ServerMessage::Reconnect { .. } => "`reconnect`",
-        ServerMessage::Error(error) => return Some(format!("error {}", error.code.as_str())),
+    if let ServerMessage::Error(error) = message {
+        return Some(format!("error {}", error.code.as_str()));
+    }
+    if matches!(message, ServerMessage::Fatal { .. }) {
         // The Close with the same code follows.
-        ServerMessage::Fatal { .. } => return None,
-    };
-    Some(word.into())
+        return None;
+    }
+    let kind = message.kind();
+    if let ServerMessage::Left { code: Some(code), .. } = message {
+        return Some(format!("`{kind}` {}", code.as_str()));
+    }
+    Some(format!("`{kind}`"))
 }
