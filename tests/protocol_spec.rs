@@ -1,4 +1,7 @@
-//! `protocol.md` and the code say the same: requirements, tables, limits, examples.
+//! `protocol.md` and the code say the same: requirements, tables, limits, examples, states.
+//!
+//! The state table is written by the code: `UPDATE_SPEC=1 cargo test --test protocol_spec`
+//! puts the current one into the file.
 #![expect(
     clippy::expect_used,
     clippy::indexing_slicing,
@@ -258,6 +261,21 @@ fn the_alphabet_of_room_names_is_that_of_the_code() {
     }
 }
 
+#[test]
+fn the_state_table_is_that_of_the_code() {
+    let spec = Spec::read();
+    let table = vestibule::session::matrix::markdown();
+    if std::env::var_os("UPDATE_SPEC").is_some() {
+        spec.write_state_table(&table);
+        return;
+    }
+    assert!(
+        spec.state_table() == table.trim(),
+        "the session has changed; `UPDATE_SPEC=1 cargo test --test protocol_spec` writes its table \
+         into protocol.md:\n{table}"
+    );
+}
+
 /// Types of optional features that this version of the server does not speak yet.
 const NOT_SPOKEN: [&str; 4] = ["history", "presence", "member_joined", "member_left"];
 
@@ -408,7 +426,12 @@ fn server_examples_are_what_the_server_writes() {
         message.encode(&mut out);
         String::from_utf8(out).expect("messages are UTF-8")
     };
-    let written: BTreeSet<_> = said_by_the_server().iter().map(encoded).collect();
+    let written: BTreeMap<_, _> =
+        said_by_the_server().iter().map(|message| (encoded(message), message.kind())).collect();
+    for (text, kind) in &written {
+        assert_eq!(object(text)["type"], *kind, "{text}");
+    }
+    let written: BTreeSet<_> = written.into_keys().collect();
     let spoken = |text: &String| {
         let kind = object(text)["type"].as_str().expect("a type is a string").to_owned();
         !NOT_SPOKEN.contains(&kind.as_str())
@@ -424,28 +447,12 @@ fn server_examples_are_what_the_server_writes() {
 
 #[test]
 fn every_message_of_the_server_has_a_page() {
-    let written: BTreeSet<_> = said_by_the_server().iter().map(kind).collect();
+    let written: BTreeSet<_> = said_by_the_server().iter().map(|message| message.kind()).collect();
     let pages = Spec::read().pages();
     let pages = pages.iter().filter(|page| page.side == Side::Server);
     let pages: BTreeSet<_> = pages.map(|page| page.kind.as_str()).collect();
     let spoken: BTreeSet<_> = pages.difference(&BTreeSet::from(NOT_SPOKEN)).copied().collect();
     assert_eq!(written, spoken);
-}
-
-/// Breaks the build when a message is added, so that it gets a page and an example.
-fn kind(message: &ServerMessage<'_>) -> &'static str {
-    match message {
-        ServerMessage::AuthOk(_) => "auth_ok",
-        ServerMessage::AuthExpiring { .. } => "auth_expiring",
-        ServerMessage::Joined { .. } => "joined",
-        ServerMessage::Left { .. } => "left",
-        ServerMessage::Ack { .. } => "ack",
-        ServerMessage::Message(_) => "message",
-        ServerMessage::Ping => "ping",
-        ServerMessage::Pong { .. } => "pong",
-        ServerMessage::Reconnect { .. } => "reconnect",
-        ServerMessage::Error(_) | ServerMessage::Fatal { .. } => "error",
-    }
 }
 
 /// When the examples were written, Unix milliseconds.

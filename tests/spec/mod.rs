@@ -41,6 +41,9 @@ pub(crate) struct Spec {
     lines: Vec<String>,
 }
 
+const TABLE_BEGIN: &str = "<!-- state-table:begin -->";
+const TABLE_END: &str = "<!-- state-table:end -->";
+
 impl Spec {
     pub(crate) fn read() -> Self {
         let text = fs::read_to_string(path()).expect("protocol.md stands at the root");
@@ -118,6 +121,29 @@ impl Spec {
         }
         assert_eq!(fence, None, "a fence is never closed");
         found
+    }
+
+    /// The state table between its markers.
+    pub(crate) fn state_table(&self) -> String {
+        let (begin, end) = self.state_table_lines();
+        self.lines[begin + 1..end].join("\n").trim().to_owned()
+    }
+
+    /// Writes the file with another state table.
+    pub(crate) fn write_state_table(&self, table: &str) {
+        let (begin, end) = self.state_table_lines();
+        let head = self.lines[..=begin].iter().map(String::as_str);
+        let tail = self.lines[end..].iter().map(String::as_str);
+        let lines: Vec<_> = head.chain(["", table.trim(), ""]).chain(tail).collect();
+        fs::write(path(), lines.join("\n") + "\n").expect("protocol.md can be written");
+    }
+
+    fn state_table_lines(&self) -> (usize, usize) {
+        let find = |marker: &str| {
+            let at = self.lines.iter().position(|line| line == marker);
+            at.unwrap_or_else(|| panic!("protocol.md has no {marker}"))
+        };
+        (find(TABLE_BEGIN), find(TABLE_END))
     }
 }
 
