@@ -6,35 +6,36 @@
 
 mod act;
 pub(crate) mod desk;
+mod entrance;
 pub(crate) mod inbound;
 mod seats;
 pub(crate) mod stream;
 pub(crate) mod transport;
 
 pub(crate) use desk::{Departure, Desk, Shared};
+pub(crate) use entrance::{Entrance, Slot, Terms};
 pub(crate) use stream::Stream;
 pub(crate) use transport::Flush;
 
 use crate::{
     broker::Delivery,
-    protocol::identity::Login,
-    protocol::{identity::Identity, time::Time},
+    protocol::{
+        identity::{Identity, Login},
+        time::Time,
+    },
     relay::SharedRoom,
     room::{ConnKey, JoinTicket, LeaveTicket, RoomId, Seating},
-    session::{Event, Opening, Pulse, Rules, Session},
+    session::{Event, Opening, Pulse, Session},
     token::{Rejection, Verification},
 };
-use inbound::{Incoming, Policy};
+use inbound::Incoming;
 use seats::Seats;
 use std::{
     fmt,
     future::Future,
     mem,
     pin::Pin,
-    sync::{
-        Arc,
-        atomic::{AtomicUsize, Ordering},
-    },
+    sync::Arc,
     task::{Context, Poll, Waker},
 };
 use transport::{Read, Transport};
@@ -43,58 +44,6 @@ use transport::{Read, Transport};
 const READS_PER_TURN: usize = 4;
 
 type Lookup = Pin<Box<dyn Future<Output = Result<Box<Login>, Rejection>> + Send>>;
-
-/// How a connection begins.
-#[derive(Debug)]
-pub(crate) struct Entrance {
-    /// The byte stream behind the 101.
-    pub(crate) stream: Stream,
-    /// Bytes that came along with the handshake.
-    pub(crate) early: Vec<u8>,
-    /// Subprotocols were offered and none is known.
-    pub(crate) unknown_subprotocol: bool,
-    /// The random id of `auth_ok`.
-    pub(crate) id: Box<str>,
-    /// Spreads timers.
-    pub(crate) seed: u32,
-    /// Its place among the connections of the process.
-    pub(crate) slot: Slot,
-}
-
-/// A place among the connections of a process; free again when it is dropped.
-#[derive(Debug)]
-pub(crate) struct Slot(Arc<AtomicUsize>);
-
-impl Slot {
-    /// Takes a place. Returns how many were taken before.
-    pub(crate) fn take(count: &Arc<AtomicUsize>) -> (Self, usize) {
-        let before = count.fetch_add(1, Ordering::Relaxed);
-        (Self(Arc::clone(count)), before)
-    }
-}
-
-impl Drop for Slot {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::Relaxed);
-    }
-}
-
-/// The terms of a server that connections keep.
-#[derive(Clone, Debug)]
-pub(crate) struct Terms {
-    /// Of the session.
-    pub(crate) rules: Arc<Rules>,
-    /// Of the transport.
-    pub(crate) policy: Arc<Policy>,
-}
-
-impl Terms {
-    /// The terms that follow from `rules`.
-    pub(crate) fn new(rules: Arc<Rules>) -> Self {
-        let policy = Arc::new(Policy::new(Some(&rules.auth), &rules.session));
-        Self { rules, policy }
-    }
-}
 
 /// One connection, from the 101 to the end of the close path.
 pub(crate) struct Connection {

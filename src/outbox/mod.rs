@@ -1,10 +1,12 @@
 //! The bounded queue of encoded frames of one connection; it seals behind a Close.
 
+mod delivery;
 mod frame;
 mod pool;
 #[cfg(test)]
 mod tests;
 
+pub use delivery::{AuthorCopy, Delivery};
 pub use frame::Frame;
 
 use pool::Queue;

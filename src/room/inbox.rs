@@ -4,7 +4,7 @@ use super::{
     Room,
     member::{JoinTicket, LeaveTicket},
 };
-use crate::broker::Delivery;
+use crate::outbox::Delivery;
 use futures_util::task::AtomicWaker;
 use parking_lot::Mutex;
 use std::{

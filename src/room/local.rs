@@ -5,7 +5,7 @@ use super::{
     inbox::{Credit, Item},
     member::{ConnKey, Cursor, JoinTicket, LeaveTicket, Member},
 };
-use crate::broker::Delivery;
+use crate::outbox::Delivery;
 use slab::Slab;
 use std::{collections::VecDeque, sync::Arc};
 

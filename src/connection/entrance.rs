@@ -1,0 +1,60 @@
+//! What a connection begins with: its stream, its place, the terms of the server.
+
+use super::{Stream, inbound::Policy};
+use crate::session::Rules;
+use std::sync::{
+    Arc,
+    atomic::{AtomicUsize, Ordering},
+};
+
+/// How a connection begins.
+#[derive(Debug)]
+pub(crate) struct Entrance {
+    /// The byte stream behind the 101.
+    pub(crate) stream: Stream,
+    /// Bytes that came along with the handshake.
+    pub(crate) early: Vec<u8>,
+    /// Subprotocols were offered and none is known.
+    pub(crate) unknown_subprotocol: bool,
+    /// The random id of `auth_ok`.
+    pub(crate) id: Box<str>,
+    /// Spreads timers.
+    pub(crate) seed: u32,
+    /// Its place among the connections of the process.
+    pub(crate) slot: Slot,
+}
+
+/// A place among the connections of a process; free again when it is dropped.
+#[derive(Debug)]
+pub(crate) struct Slot(Arc<AtomicUsize>);
+
+impl Slot {
+    /// Takes a place. Returns how many were taken before.
+    pub(crate) fn take(count: &Arc<AtomicUsize>) -> (Self, usize) {
+        let before = count.fetch_add(1, Ordering::Relaxed);
+        (Self(Arc::clone(count)), before)
+    }
+}
+
+impl Drop for Slot {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// The terms of a server that connections keep.
+#[derive(Clone, Debug)]
+pub(crate) struct Terms {
+    /// Of the session.
+    pub(crate) rules: Arc<Rules>,
+    /// Of the transport.
+    pub(crate) policy: Arc<Policy>,
+}
+
+impl Terms {
+    /// The terms that follow from `rules`.
+    pub(crate) fn new(rules: Arc<Rules>) -> Self {
+        let policy = Arc::new(Policy::new(Some(&rules.auth), &rules.session));
+        Self { rules, policy }
+    }
+}
