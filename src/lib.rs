@@ -1,4 +1,23 @@
 //! Vestibule: a realtime room server whose first message is the sign-in.
+//!
+//! A browser cannot set headers on a WebSocket, so the token goes where it is safe: into the first
+//! message, `{"type":"auth","payload":"<JWT>"}`. The wire contract is [`specification`].
+//!
+//! Bottom up, each row knows only the rows before it:
+//!
+//! | room | what lives there |
+//! |---|---|
+//! | [`protocol`] | the wire vocabulary: messages, codes, names, limits |
+//! | [`session`], [`token`] | the state machine of one connection; who a token speaks for |
+//! | `outbox`, `config` | frames that wait for one connection; the checked configuration |
+//! | `gate`, `room`, `broker` | who may come in; who is here; what was said, in order |
+//! | `relay` | joins rooms and broker: publish, commit, deliver |
+//! | `connection`, `worker` | one socket; one thread with its connections and timers |
+//! | `server` | accept, handshake, plain HTTP, drain |
+//! | `cli` | the subcommands |
+//!
+//! `client` is a small client for programs and tests. Without default features only the pure core
+//! is left: `protocol`, `session` and the claim rules of `token`, with no socket and no clock.
 
 #[cfg(feature = "server")]
 pub mod broker;
@@ -25,3 +44,7 @@ pub mod session;
 pub mod token;
 #[cfg(feature = "server")]
 pub(crate) mod worker;
+
+/// The wire contract, version 1.
+#[doc = include_str!("../protocol.md")]
+pub mod specification {}

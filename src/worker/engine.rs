@@ -14,22 +14,30 @@ use tokio::time::{Sleep, sleep_until};
 /// Empty rooms are looked at this often, in milliseconds.
 const SWEEP_MS: u64 = 1_000;
 
+/// A timer that comes this late, in milliseconds, means that the process stood still.
+const STOOD_STILL_MS: u64 = 500;
+/// What the sockets are given after that, in milliseconds, before any silence is judged.
+const READ_FIRST_MS: u64 = 50;
+
 /// Runs as long as its worker.
 #[derive(Debug)]
 pub(super) struct Engine {
     core: Rc<RefCell<Core>>,
     sleep: Option<Pin<Box<Sleep>>>,
     next_sweep: Time,
+    /// Timers are not looked at before this: what has arrived is read first.
+    hold_until: Time,
 }
 
 impl Engine {
     pub(super) fn new(core: Rc<RefCell<Core>>) -> Self {
-        Self { core, sleep: None, next_sweep: Time::default() }
+        Self { core, sleep: None, next_sweep: Time::default(), hold_until: Time::default() }
     }
 
     /// Sets the one timer to the time when the next thing is due.
     fn arm(&mut self, core: &mut Core) {
         let due = core.next_alarm().map_or(self.next_sweep, |due| due.min(self.next_sweep));
+        let due = due.max(self.hold_until);
         if core.armed != Some(due) {
             core.armed = Some(due);
             let deadline = core.clock().instant(due);
@@ -53,7 +61,14 @@ impl Future for Engine {
             if core.engine.as_ref().is_none_or(|waker| !waker.will_wake(cx.waker())) {
                 core.engine = Some(cx.waker().clone());
             }
-            core.on_time();
+            if let Some(due) = core.armed.take_if(|due| *due <= now)
+                && now.since(due) > STOOD_STILL_MS
+            {
+                this.hold_until = now + READ_FIRST_MS;
+            }
+            if now >= this.hold_until {
+                core.on_time();
+            }
             if now >= this.next_sweep {
                 this.next_sweep = now + SWEEP_MS;
                 core.sweep();
@@ -69,7 +84,6 @@ impl Future for Engine {
                 Some(sleep) => ready!(sleep.as_mut().poll(cx)),
                 None => return Poll::Pending,
             }
-            this.core.borrow_mut().armed = None;
         }
     }
 }
