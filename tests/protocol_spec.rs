@@ -224,28 +224,6 @@ fn limits_are_those_of_the_code() {
     }
 }
 
-#[cfg(feature = "server")]
-#[test]
-fn limits_of_an_operator_are_the_defaults_of_the_configuration() {
-    use vestibule::config::Config;
-
-    let text = "rooms.default = \"open\"\n[[issuer]]\nname = \"app\"\nalgorithm = \"HS256\"\n\
-                secret = \"at least thirty-two bytes of secret\"\n";
-    let config = Config::from_toml("test", text, vec![]).expect("a small configuration");
-    let shown = shown_limits();
-    assert_eq!(config.auth, AuthLimits::default());
-    assert_eq!(config.session, SessionLimits::default());
-    for (name, value) in [
-        ("connections_per_user", config.connections_per_user.into()),
-        ("leeway_ms", config.issuer.leeway_ms),
-        ("history_count", config.history.count.into()),
-        ("history_age_ms", config.history.age_ms),
-        ("history_bytes", config.history.bytes.into()),
-    ] {
-        assert_eq!(shown.get(name), Some(&value), "{name} of the configuration");
-    }
-}
-
 #[test]
 fn the_alphabet_of_room_names_is_that_of_the_code() {
     let spec = Spec::read();
@@ -555,4 +533,68 @@ fn message(
 fn error(code: ErrorCode, retry_after_ms: Option<u64>) -> ServerMessage<'static> {
     let (id, room, message) = (text("10"), text(ROOM), code.message().into());
     ServerMessage::Error(ErrorMessage { id, room, code, message, retry_after_ms })
+}
+
+/// Limits that only the server has.
+#[cfg(feature = "server")]
+mod of_the_server {
+    use super::{AuthLimits, BTreeMap, SessionLimits, limits_of_the_core, shown_limits};
+    use vestibule::config::Config;
+
+    fn limits_of_the_configuration() -> BTreeMap<&'static str, u64> {
+        let text = "rooms.default = \"open\"\n[[issuer]]\nname = \"app\"\nalgorithm = \"HS256\"\n\
+                    secret = \"at least thirty-two bytes of secret\"\n";
+        let config = Config::from_toml("test", text, vec![]).expect("a small configuration");
+        assert_eq!(config.auth, AuthLimits::default());
+        assert_eq!(config.session, SessionLimits::default());
+        BTreeMap::from([
+            ("connections_per_user", config.connections_per_user.into()),
+            ("leeway_ms", config.issuer.leeway_ms),
+            ("history_count", config.history.count.into()),
+            ("history_age_ms", config.history.age_ms),
+            ("history_bytes", config.history.bytes.into()),
+        ])
+    }
+
+    /// Limits that are constants inside of the server: where each one stands.
+    const CONSTANTS: [(&str, &str, &str); 8] = [
+        ("handshake_ms", "src/server/handshake.rs", "HANDSHAKE_MS"),
+        ("header_bytes", "src/server/http/request.rs", "HEAD_BYTES"),
+        ("header_lines", "src/server/http/request.rs", "HEADER_LINES"),
+        ("verifications", "src/connection/desk.rs", "VERIFICATIONS"),
+        ("close_drain_bytes", "src/connection/transport.rs", "DRAIN_BYTES"),
+        ("close_auth_ms", "src/connection/transport.rs", "CLOSE_BEFORE_AUTH_MS"),
+        ("close_ready_ms", "src/connection/transport.rs", "CLOSE_AFTER_AUTH_MS"),
+        ("idempotency_ms", "src/broker/mod.rs", "KEY_WINDOW_MS"),
+    ];
+
+    /// Limits that this version of the server does not hold; "What this server offers today" says so.
+    const NOT_HELD: [&str; 4] = ["places", "hard_places", "share", "accept_rate"];
+
+    /// The value of `const NAME: T = 64 * 1024;` in a file of the source.
+    fn constant(path: &str, name: &str) -> u64 {
+        let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join(path);
+        let text = std::fs::read_to_string(&path).unwrap_or_else(|e| panic!("{path:?}: {e}"));
+        let (_, rest) = text.split_once(&format!("const {name}: ")).unwrap_or_else(|| {
+            panic!("{path:?} has no constant {name}");
+        });
+        let (_, rest) = rest.split_once(" = ").expect("a constant has a value");
+        let (product, _) = rest.split_once(';').expect("a constant ends");
+        let factors = product.split('*').map(|factor| factor.trim().replace('_', ""));
+        factors.map(|factor| factor.parse::<u64>().expect("a factor is a number")).product()
+    }
+
+    #[test]
+    fn every_limit_is_held_by_the_code_or_said_not_to_be() {
+        let constants = CONSTANTS.map(|(limit, path, name)| (limit, constant(path, name)));
+        let mut held = limits_of_the_core();
+        held.extend(limits_of_the_configuration());
+        held.extend(constants);
+        let mut shown = shown_limits();
+        for name in NOT_HELD {
+            assert!(shown.remove(name).is_some(), "{name} is no limit");
+        }
+        let held: BTreeMap<_, _> = held.into_iter().map(|(name, n)| (name.to_owned(), n)).collect();
+        assert_eq!(shown, held);
+    }
 }
