@@ -13,7 +13,7 @@ use crate::{
 };
 use std::{
     fs::File,
-    io::{self, Read},
+    io::{self, IsTerminal, Read},
     path::Path,
 };
 
@@ -50,7 +50,12 @@ fn read(file: Option<&Path>) -> Result<String, Failure> {
         Some(path) => {
             File::open(path).and_then(|file| file.take(INPUT_BYTES).read_to_end(&mut bytes))
         }
-        None => io::stdin().lock().take(INPUT_BYTES).read_to_end(&mut bytes),
+        None => {
+            if io::stdin().is_terminal() {
+                outcome::note("paste the token, then press Enter and Ctrl-D");
+            }
+            io::stdin().lock().take(INPUT_BYTES).read_to_end(&mut bytes)
+        }
     };
     match done {
         // What is not UTF-8 is no token: it is judged like any other text.

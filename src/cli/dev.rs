@@ -25,6 +25,9 @@ pub(super) fn dev(args: DevArgs) -> Result<(), Failure> {
     let issuer = config.issuer.clone();
     let key = source::signing_key(&issuer, None)?;
     serve::run(config, |addr| {
+        if !addr.ip().is_loopback() {
+            tracing::warn!("this server is for trying things and can be reached from elsewhere");
+        }
         let alice = token(&key, &issuer, "alice")?;
         let bob = token(&key, &issuer, "bob")?;
         outcome::print(&welcome(addr, &alice, &bob))
