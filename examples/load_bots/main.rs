@@ -19,6 +19,7 @@ use clap::Parser;
 use indicatif::{ProgressBar, ProgressStyle};
 use ledger::Ledger;
 use report::{Report, Tally};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use std::{process::ExitCode, sync::Arc, time::Duration};
 use token::{Signer, now};
 use tokio::{
@@ -100,6 +101,7 @@ impl Args {
 #[tokio::main]
 async fn main() -> ExitCode {
     let args = Args::parse();
+    raise_descriptor_limit();
     let report = match args.check() {
         Ok(()) => run(&args).await,
         Err(message) => Err(message),
@@ -114,6 +116,13 @@ async fn main() -> ExitCode {
             ExitCode::from(2)
         }
     }
+}
+
+/// Each bot takes a descriptor: as many as the system lets us have.
+fn raise_descriptor_limit() {
+    let limit = getrlimit(Resource::Nofile);
+    // If it cannot be raised, the bots that find no descriptor say so.
+    let _ = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit });
 }
 
 /// The whole run: ramp up, chat, settle, count.

@@ -1,0 +1,148 @@
+//! Clients that others wrote, against the binary: Python's `websockets` and Node's `ws`, with
+//! tokens from PyJWT; and the load bots.
+//!
+//! `./check tools` installs what they need.
+
+#![cfg(all(feature = "server", feature = "client"))]
+#![allow(clippy::expect_used, reason = "a test fails by panicking")]
+
+mod support;
+
+use std::{
+    io::Write,
+    process::{Child, Command, Stdio},
+    sync::mpsc::Receiver,
+};
+use support::{PATIENCE, Program, SECRET, example, installed, lines, member, quiet};
+
+const PYTHON: &str = "target/venv/bin/python";
+
+/// A token of PyJWT for `user`.
+fn py_jwt(user: &str) -> String {
+    let program = "import jwt, sys, time\n\
+        claims = {'sub': sys.argv[1], 'exp': int(time.time()) + 600}\n\
+        print(jwt.encode(claims, sys.argv[2], algorithm='HS256'), end='')";
+    let output = quiet(installed(PYTHON)).args(["-c", program, user, SECRET]).output();
+    let output = output.expect("python");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).expect("a token in ASCII")
+}
+
+/// A client of examples/ that talks in `room` as `user`.
+struct Guest {
+    child: Child,
+    said: Receiver<String>,
+}
+
+impl Guest {
+    fn start(mut command: Command, server: &Program, user: &str, room: &str) -> Self {
+        let mut child = command
+            .args([&server.url, &py_jwt(user), room])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("an interpreter");
+        let said = lines(child.stdout.take().expect("a pipe"));
+        Self { child, said }
+    }
+
+    fn expect(&self, line: &str) {
+        let said = self.said.recv_timeout(PATIENCE);
+        assert_eq!(said.as_deref(), Ok(line), "the output of the client (errors are above)");
+    }
+
+    fn press_enter(&mut self) {
+        self.child.stdin.take().expect("a pipe").write_all(b"\n").expect("a client that waits");
+    }
+
+    fn end(mut self) {
+        let rest: Vec<String> = self.said.iter().collect();
+        assert_eq!(rest, [""; 0], "nothing more is said");
+        assert!(self.child.wait().expect("an end").success());
+    }
+}
+
+/// The client enters, its line is cut, three messages pass, it comes back and shows them.
+async fn miss_nothing(command: Command, name: [&str; 2]) {
+    let [none, yes] = name;
+    let server = Program::serve(&[]);
+    let mut guest = Guest::start(command, &server, "ann", "lobby");
+    guest.expect("signed in as ann");
+    guest.expect(&format!("joined, recovered: {none}"));
+    guest.expect("1 ann hello");
+    guest.expect("the line is cut, press Enter to come back");
+    let mut bob = member(&server.url, "bob", "lobby").await;
+    for line in ["one", "two", "three"] {
+        bob.publish("lobby", line).await.expect("a publish");
+    }
+    guest.press_enter();
+    guest.expect("signed in as ann");
+    guest.expect(&format!("joined, recovered: {yes}"));
+    for line in ["2 bob one", "3 bob two", "4 bob three", "5 ann I am back"] {
+        guest.expect(line);
+    }
+    guest.end();
+    let (status, _) = server.stop();
+    assert!(status.success());
+}
+
+#[tokio::test]
+async fn clients_python_comes_back_and_has_missed_nothing() {
+    let mut python = quiet(installed(PYTHON));
+    python.args(["-W", "error"]).arg(installed("examples/client.py"));
+    miss_nothing(python, ["None", "True"]).await;
+}
+
+#[tokio::test]
+async fn clients_node_comes_back_and_has_missed_nothing() {
+    installed("examples/node_modules/ws");
+    let mut node = quiet("node");
+    node.arg(installed("examples/client.mjs"));
+    miss_nothing(node, ["null", "true"]).await;
+}
+
+#[test]
+fn clients_with_a_foreign_token_are_told_why() {
+    let server = Program::serve(&[("VESTIBULE_ISSUER__0__SECRET", &"another secret ".repeat(3))]);
+    let mut python = quiet(installed(PYTHON));
+    let output = python
+        .arg(installed("examples/client.py"))
+        .args([&server.url, &py_jwt("ann")])
+        .output()
+        .expect("python");
+    assert_eq!(output.status.code(), Some(1));
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(said.starts_with("token_invalid: "), "{said}");
+}
+
+#[test]
+fn clients_load_bots_find_nothing_lost_and_one_order() {
+    let server = Program::serve(&[]);
+    let args = "--connections 60 --rooms 3 --rate 5 --duration 2 --ramp-up 0.2 --json";
+    let output = quiet(example("load_bots"))
+        .args(["--url", &server.url, "--secret", SECRET])
+        .args(args.split(' '))
+        .output()
+        .expect("the load bots");
+    let report = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success(), "{report}{}", String::from_utf8_lossy(&output.stderr));
+    let report: serde_json::Value = serde_json::from_str(&report).expect("a report in JSON");
+    assert_eq!(report["published"], 600);
+    assert_eq!(report["deliveries"], 12_000, "each message once to each of the 20 of its room");
+}
+
+#[test]
+fn clients_load_bots_fail_on_what_is_refused() {
+    let server = Program::serve(&[("VESTIBULE_LIMITS__BURST", "2")]);
+    let args = "--connections 2 --rooms 1 --rate 100 --duration 0.2 --ramp-up 0 --json";
+    let output = quiet(example("load_bots"))
+        .args(["--url", &server.url, "--secret", SECRET])
+        .args(args.split(' '))
+        .output()
+        .expect("the load bots");
+    assert_eq!(output.status.code(), Some(1));
+    let report: serde_json::Value =
+        serde_json::from_slice(&output.stdout).expect("a report in JSON");
+    assert_ne!(report["refused"], 0, "{report}");
+    assert_eq!(report["clean"], false);
+}

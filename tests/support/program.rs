@@ -1,0 +1,104 @@
+//! Programs of this package and others, run as a user runs them.
+
+use super::{PATIENCE, SECRET};
+use std::{
+    io::{BufRead, BufReader, Read},
+    path::{Path, PathBuf},
+    process::{Child, Command, ExitStatus, Stdio},
+    sync::mpsc::{Receiver, sync_channel},
+    thread,
+};
+
+/// Lines kept until somebody reads them; a program that prints more waits.
+const LINES: usize = 64 * 1024;
+
+/// The `vestibule` binary, serving.
+pub(crate) struct Program {
+    child: Child,
+    log: Receiver<String>,
+    /// Where it listens.
+    pub(crate) addr: String,
+    /// `ws://ADDR/ws`.
+    pub(crate) url: String,
+}
+
+impl Program {
+    /// `vestibule serve` on a port of the system's choice, with open rooms, tokens signed with
+    /// [`SECRET`], and `more` of the environment.
+    pub(crate) fn serve(more: &[(&str, &str)]) -> Self {
+        let mut child = quiet(env!("CARGO_BIN_EXE_vestibule"))
+            .arg("serve")
+            .env("VESTIBULE_LISTEN", "127.0.0.1:0")
+            .env("VESTIBULE_ISSUER__0__NAME", "test")
+            .env("VESTIBULE_ISSUER__0__SECRET", SECRET)
+            .env("VESTIBULE_ROOMS__DEFAULT", "open")
+            .envs(more.iter().copied())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("the binary");
+        let log = lines(child.stderr.take().expect("a pipe"));
+        let addr = loop {
+            let line = log.recv_timeout(PATIENCE).expect("a server that listens");
+            let entry: serde_json::Value = serde_json::from_str(&line).expect("a log in JSON");
+            if entry["message"] == "listening" {
+                break entry["addr"].as_str().expect("an address").to_owned();
+            }
+        };
+        Self { child, log, url: format!("ws://{addr}/ws"), addr }
+    }
+
+    /// SIGTERM, and the log from here on until the end.
+    pub(crate) fn stop(mut self) -> (ExitStatus, Vec<String>) {
+        let pid = rustix::process::Pid::from_child(&self.child);
+        rustix::process::kill_process(pid, rustix::process::Signal::TERM).expect("a process");
+        let rest = self.log.iter().collect();
+        (self.child.wait().expect("an end"), rest)
+    }
+}
+
+impl Drop for Program {
+    fn drop(&mut self) {
+        // A test that failed leaves nothing behind; one that has stopped it has nothing to kill.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// A command without our own settings in its environment.
+pub(crate) fn quiet(program: impl AsRef<Path>) -> Command {
+    let mut command = Command::new(program.as_ref());
+    for (name, _) in std::env::vars_os() {
+        if name.to_string_lossy().starts_with("VESTIBULE_") {
+            command.env_remove(name);
+        }
+    }
+    command
+}
+
+/// The lines of a pipe, read as they come, so that the writer never waits for the test.
+pub(crate) fn lines(pipe: impl Read + Send + 'static) -> Receiver<String> {
+    let (sender, receiver) = sync_channel(LINES);
+    thread::spawn(move || {
+        for line in BufReader::new(pipe).lines().map_while(Result::ok) {
+            if sender.send(line).is_err() {
+                return;
+            }
+        }
+    });
+    receiver
+}
+
+/// What ./check installs; fails loudly if it is not there.
+pub(crate) fn installed(path: &str) -> PathBuf {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(path);
+    assert!(path.exists(), "{} is missing: run ./check tools", path.display());
+    path
+}
+
+/// A program of examples/, as cargo has built it beside this test.
+pub(crate) fn example(name: &str) -> PathBuf {
+    let binary = Path::new(env!("CARGO_BIN_EXE_vestibule"));
+    let path = binary.parent().expect("a directory").join("examples").join(name);
+    assert!(path.exists(), "{} is missing: run cargo build --examples", path.display());
+    path
+}
