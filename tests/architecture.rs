@@ -298,3 +298,55 @@ fn has_word(code: &str, word: &str) -> bool {
     };
     code.match_indices(word).any(|(at, _)| ends(at))
 }
+
+/// The most lines of `ARCHITECTURE.md`: it is read in one sitting.
+const MAP_LINES: usize = 200;
+
+fn map() -> String {
+    let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("ARCHITECTURE.md");
+    std::fs::read_to_string(path).expect("ARCHITECTURE.md stands at the root")
+}
+
+#[test]
+fn the_map_is_short_and_leads_somewhere() {
+    let map = map();
+    assert!(map.lines().count() <= MAP_LINES, "ARCHITECTURE.md is over {MAP_LINES} lines");
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
+    for path in map.split('`').skip(1).step_by(2) {
+        let is_path = ["src/", "tests/", "examples/"].iter().any(|it| path.starts_with(it));
+        assert!(!is_path || root.join(path).exists(), "ARCHITECTURE.md: there is no {path}");
+    }
+}
+
+#[test]
+fn the_map_shows_every_module_in_its_row() {
+    let mut shown: BTreeSet<(String, String)> = BTreeSet::new();
+    for line in map().lines().filter(|line| line.contains("| `src/")) {
+        let cells: Vec<_> = line.split('|').map(str::trim).collect();
+        let [_, row, module, _, _] = cells.as_slice() else { continue };
+        let module = module.trim_matches('`').trim_start_matches("src/");
+        let module = module.trim_end_matches('/').trim_end_matches(".rs");
+        shown.insert(((*row).to_owned(), module.to_owned()));
+    }
+    let row = |module: &str| level(module).map_or("beside".to_owned(), |row| row.to_string());
+    let modules: BTreeSet<_> = sources().filter_map(|file| file.row().map(str::to_owned)).collect();
+    let modules: BTreeSet<_> = modules.into_iter().map(|module| (row(&module), module)).collect();
+    assert_eq!(shown, modules);
+}
+
+#[test]
+fn the_map_states_the_bounds_of_the_code() {
+    let files = source::files();
+    let mut bounds = 0;
+    for line in map().lines().filter(|line| line.contains("` in `src/")) {
+        let cells: Vec<_> = line.split('|').map(str::trim).collect();
+        let (name, path) = cells[2].split_once("` in `").expect("a name and a path");
+        let (name, path) = (name.trim_matches('`'), path.trim_matches('`'));
+        let file = files.iter().find(|file| file.path == path);
+        let file = file.unwrap_or_else(|| panic!("ARCHITECTURE.md: there is no {path}"));
+        let value = source::constant(&file.code, name);
+        assert_eq!(value.map(|n| n.to_string()).as_deref(), Some(cells[3]), "{name} in {path}");
+        bounds += 1;
+    }
+    assert!(bounds > 10, "only {bounds} bounds were found: the search is broken");
+}

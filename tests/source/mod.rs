@@ -114,6 +114,14 @@ pub(crate) fn declares(code: &str, name: &str) -> bool {
     })
 }
 
+/// The value of `const name: T = 64 * 1_024;`.
+pub(crate) fn constant(code: &str, name: &str) -> Option<u64> {
+    let (_, rest) = code.split_once(&format!("const {name}: "))?;
+    let (product, _) = rest.split_once(" = ")?.1.split_once(';')?;
+    let factors = product.split('*').map(|factor| factor.trim().replace('_', "").parse::<u64>());
+    factors.collect::<Result<Vec<_>, _>>().ok().map(|factors| factors.iter().product())
+}
+
 struct Lexed {
     /// As long as the text, with blanks for comments and the contents of literals.
     code: String,
