@@ -35,9 +35,9 @@ struct Guest {
 }
 
 impl Guest {
-    fn start(mut command: Command, server: &Program, user: &str, room: &str) -> Self {
+    fn start(mut command: Command, server: &Program, token: &str, room: &str) -> Self {
         let mut child = command
-            .args([&server.url, &py_jwt(user), room])
+            .args([&server.url, token, room])
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
@@ -65,8 +65,9 @@ impl Guest {
 /// The client enters, its line is cut, three messages pass, it comes back and shows them.
 async fn miss_nothing(command: Command, name: [&str; 2]) {
     let [none, yes] = name;
-    let server = Program::serve(&[]);
-    let mut guest = Guest::start(command, &server, "ann", "lobby");
+    let server = Program::serve(&[("VESTIBULE_LOG__LEVEL", "trace")]);
+    let token = py_jwt("ann");
+    let mut guest = Guest::start(command, &server, &token, "lobby");
     guest.expect("signed in as ann");
     guest.expect(&format!("joined, recovered: {none}"));
     guest.expect("1 ann hello");
@@ -82,8 +83,11 @@ async fn miss_nothing(command: Command, name: [&str; 2]) {
         guest.expect(line);
     }
     guest.end();
-    let (status, _) = server.stop();
+    let (status, log) = server.stop();
     assert!(status.success());
+    let (_, signature) = token.rsplit_once('.').expect("three parts");
+    assert!(log.len() > 1, "at this level there is something to read");
+    assert!(!log.iter().any(|line| line.contains(signature)), "a token in the log");
 }
 
 #[tokio::test]

@@ -16,19 +16,18 @@ const LINES: usize = 64 * 1024;
 pub(crate) struct Program {
     child: Child,
     log: Receiver<String>,
-    /// Where it listens.
-    pub(crate) addr: String,
     /// `ws://ADDR/ws`.
     pub(crate) url: String,
 }
 
 impl Program {
-    /// `vestibule serve` on a port of the system's choice, with open rooms, tokens signed with
+    /// `vestibule serve` on a port of the system's choice: open rooms, a short drain, tokens signed with
     /// [`SECRET`], and `more` of the environment.
     pub(crate) fn serve(more: &[(&str, &str)]) -> Self {
         let mut child = quiet(env!("CARGO_BIN_EXE_vestibule"))
             .arg("serve")
             .env("VESTIBULE_LISTEN", "127.0.0.1:0")
+            .env("VESTIBULE_DRAIN_MS", "200")
             .env("VESTIBULE_ISSUER__0__NAME", "test")
             .env("VESTIBULE_ISSUER__0__SECRET", SECRET)
             .env("VESTIBULE_ROOMS__DEFAULT", "open")
@@ -44,10 +43,10 @@ impl Program {
                 break entry["addr"].as_str().expect("an address").to_owned();
             }
         };
-        Self { child, log, url: format!("ws://{addr}/ws"), addr }
+        Self { child, log, url: format!("ws://{addr}/ws") }
     }
 
-    /// SIGTERM, and the log from here on until the end.
+    /// SIGTERM; what was logged after "listening", to the end.
     pub(crate) fn stop(mut self) -> (ExitStatus, Vec<String>) {
         let pid = rustix::process::Pid::from_child(&self.child);
         rustix::process::kill_process(pid, rustix::process::Signal::TERM).expect("a process");
