@@ -1,0 +1,28 @@
+//! The server over real sockets: real tokens, frames made by hand, one and two workers.
+#![cfg(feature = "server")]
+#![expect(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::string_slice,
+    clippy::wildcard_enum_match_arm,
+    reason = "a test says what it expected"
+)]
+
+mod abuse;
+mod drain;
+mod handshake;
+mod life;
+mod limits;
+mod load;
+mod publish;
+mod rooms;
+mod slow;
+#[cfg(feature = "client")]
+mod spine;
+mod support;
+mod tokens;
+mod users;
+mod verdict;
+
+/// Every contract holds with one worker and with two.
+const WORKERS: [usize; 2] = [1, 2];
