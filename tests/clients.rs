@@ -1,5 +1,5 @@
-//! Clients that others wrote, against the binary: Python's `websockets` and Node's `ws`, with
-//! tokens from PyJWT; and the load bots.
+//! Clients against the binary: Python's `websockets` and Node's `ws` with tokens from PyJWT, the
+//! Rust client, and the bots.
 //!
 //! `./check tools` installs what they need.
 
@@ -14,6 +14,11 @@ use std::{
     sync::mpsc::Receiver,
 };
 use support::{PATIENCE, Program, SECRET, example, installed, lines, member, quiet};
+use tokio::{
+    net::{TcpListener, TcpStream},
+    time::timeout,
+};
+use vestibule::client::{Event, Options, Received, Reconnecting};
 
 const PYTHON: &str = "target/venv/bin/python";
 
@@ -103,6 +108,78 @@ async fn clients_node_comes_back_and_has_missed_nothing() {
     let mut node = quiet("node");
     node.arg(installed("examples/client.mjs"));
     miss_nothing(node, ["null", "true"]).await;
+}
+
+/// A line to `addr` that can be cut.
+async fn line(addr: String) -> (String, tokio::sync::mpsc::Sender<()>) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let url = format!("ws://{}/ws", listener.local_addr().expect("an address"));
+    let (cut, mut cuts) = tokio::sync::mpsc::channel::<()>(1);
+    tokio::spawn(async move {
+        loop {
+            let (mut here, _) = listener.accept().await.expect("a connection");
+            let mut there = TcpStream::connect(&addr).await.expect("the server");
+            tokio::select! {
+                _ = cuts.recv() => {}
+                _ = tokio::io::copy_bidirectional(&mut here, &mut there) => {}
+            }
+        }
+    });
+    (url, cut)
+}
+
+#[tokio::test]
+async fn clients_rust_comes_back_has_missed_nothing_and_publishes_once() {
+    let server = Program::serve(&[]);
+    let (url, cut) = line(server.addr.clone()).await;
+    let tokens = async || Ok(support::token("ann"));
+    let mut ann = Reconnecting::new(&url, Options::default(), tokens);
+    ann.join("lobby");
+    let mut bob = member(&server.url, "bob", "lobby").await;
+    ann.publish("lobby", "one").expect("room in the queue");
+    let mut heard = Vec::new();
+    while heard.len() < 4 {
+        let event = timeout(PATIENCE, ann.next()).await.expect("an event").expect("a way back");
+        if let Event::Message(message) = event {
+            heard.push(format!("{:?} {}", message.seq, message.payload.get()));
+            if heard.len() == 1 {
+                cut.send(()).await.expect("a line");
+                bob.publish("lobby", "two").await.expect("a publish");
+                bob.publish("lobby", "three").await.expect("a publish");
+                ann.publish("lobby", "four").expect("room in the queue");
+            }
+        }
+    }
+    assert_eq!(
+        heard,
+        [r#"Some(1) "one""#, r#"Some(2) "two""#, r#"Some(3) "three""#, r#"Some(4) "four""#]
+    );
+}
+
+#[tokio::test]
+async fn clients_chat_bot_answers() {
+    let server = Program::serve(&[]);
+    let mut ann = member(&server.url, "ann", "lobby").await;
+    let mut bot = quiet(example("chat_bot"))
+        .args(["--url", &server.url, "--secret", SECRET])
+        .stdout(Stdio::null())
+        .spawn()
+        .expect("the bot");
+    let mut heard = Vec::new();
+    while heard.len() < 3 {
+        let received = timeout(PATIENCE, ann.next()).await.expect("a message").expect("a line");
+        if let Received::Message(message) = received {
+            let user = message.from.expect("an author").user;
+            heard.push(format!("{user} {}", message.payload.get()));
+            if heard.len() == 1 {
+                ann.publish("lobby", "!ping").await.expect("a publish");
+            }
+        }
+    }
+    assert!(heard[0].starts_with(r#"chat-bot "Hello!"#), "{heard:?}");
+    assert_eq!(heard[1..], [r#"ann "!ping""#, r#"chat-bot "pong""#]);
+    bot.kill().expect("a process");
+    bot.wait().expect("an end");
 }
 
 #[test]

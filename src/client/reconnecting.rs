@@ -140,7 +140,8 @@ impl<T: AsyncFnMut() -> Result<String, BoxError>> Reconnecting<T> {
     /// Publishes `payload`, as soon as one is in the room.
     ///
     /// # Errors
-    /// [`Error::Backlog`] if [`UNACKED`] messages wait for their `ack`.
+    /// [`Error::Backlog`] if [`UNACKED`] messages wait for their `ack`, [`Error::Oversize`] if the
+    /// message is longer than [`Options::message_bytes`].
     pub fn publish(
         &mut self,
         room: &str,
@@ -154,8 +155,13 @@ impl<T: AsyncFnMut() -> Result<String, BoxError>> Reconnecting<T> {
         self.last_id += 1;
         let key = format!("{}-{}", self.key_prefix, self.last_id);
         let message = Unacked { room: room.to_owned(), key, payload };
+        let text = message.to_json()?;
+        let (bytes, most) = (text.len(), self.options.message_bytes);
+        if bytes > most {
+            return Err(Error::Oversize { bytes, most });
+        }
         if self.rooms.get(room).is_some_and(|place| place.joined) {
-            self.outgoing.extend(message.to_json());
+            self.outgoing.push_back(text);
         }
         self.unacked.push_back(message);
         Ok(())
@@ -259,7 +265,8 @@ impl<T: AsyncFnMut() -> Result<String, BoxError>> Reconnecting<T> {
                 place.since = Some(Since { epoch: joined.epoch.clone(), seq: joined.seq });
             }
             let again = self.unacked.iter().filter(|message| message.room == joined.room);
-            self.outgoing.extend(again.filter_map(Unacked::to_json));
+            // They were encoded once already.
+            self.outgoing.extend(again.filter_map(|message| message.to_json().ok()));
         }
         Event::Joined(joined)
     }
@@ -316,13 +323,12 @@ impl<T: AsyncFnMut() -> Result<String, BoxError>> Reconnecting<T> {
 }
 
 impl Unacked {
-    fn to_json(&self) -> Option<String> {
+    fn to_json(&self) -> Result<String, Error> {
         let message = Publish {
             id: Some(&self.key),
             idempotency_key: Some(&self.key),
             ..Publish::new(&self.room, &self.payload)
         };
-        // Strings and JSON text always encode.
-        message.to_json().ok()
+        message.to_json().map_err(|error| Error::Unintelligible { why: error.to_string() })
     }
 }

@@ -305,4 +305,9 @@ async fn publishes_without_an_ack_are_bounded() {
         client.publish("r", "x").unwrap();
     }
     assert!(matches!(client.publish("r", "x"), Err(Error::Backlog { kept: UNACKED })));
+    // What is left for good is not published any more.
+    client.leave("r");
+    client.publish("s", "x").unwrap();
+    let long = "x".repeat(Options::default().message_bytes);
+    assert!(matches!(client.publish("s", &long), Err(Error::Oversize { .. })));
 }

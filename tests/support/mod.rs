@@ -27,7 +27,7 @@ pub(crate) const SECRET: &str = "sesame-sesame-sesame-sesame-sesame";
 const TOKEN_MS: u64 = 600_000;
 
 /// A good token for `user`.
-fn token(user: &str) -> String {
+pub(crate) fn token(user: &str) -> String {
     let key = SigningKey::from_secret(SECRET.as_bytes(), None).expect("a long secret");
     Mint::new(user, TOKEN_MS).sign(&key, now()).expect("a signature")
 }

@@ -16,6 +16,8 @@ const LINES: usize = 64 * 1024;
 pub(crate) struct Program {
     child: Child,
     log: Receiver<String>,
+    /// Where it listens.
+    pub(crate) addr: String,
     /// `ws://ADDR/ws`.
     pub(crate) url: String,
 }
@@ -43,7 +45,7 @@ impl Program {
                 break entry["addr"].as_str().expect("an address").to_owned();
             }
         };
-        Self { child, log, url: format!("ws://{addr}/ws") }
+        Self { child, log, url: format!("ws://{addr}/ws"), addr }
     }
 
     /// SIGTERM; what was logged after "listening", to the end.
