@@ -23,8 +23,8 @@ pub(crate) struct Program {
 }
 
 impl Program {
-    /// `vestibule serve` on a port of the system's choice: open rooms, a short drain, tokens signed with
-    /// [`SECRET`], and `more` of the environment.
+    /// `vestibule serve` on a port of the system's choice: open rooms, a short drain, tokens
+    /// signed with [`SECRET`], and `more` of the environment.
     pub(crate) fn serve(more: &[(&str, &str)]) -> Self {
         let mut child = quiet(env!("CARGO_BIN_EXE_vestibule"))
             .arg("serve")
