@@ -144,15 +144,10 @@ impl Chat {
                 biased;
                 changed = self.bot.phase.changed() => {
                     let phase = *self.bot.phase.borrow_and_update();
-                    match phase {
-                        Phase::Ramp => {}
-                        Phase::Chat(begin) => self.due = self.due_after(begin + self.bot.plan.first_after),
-                        Phase::Settle => self.due = None,
-                        Phase::End => return self.sender.close(1000, "normal").await,
+                    if phase == Phase::End || changed.is_err() {
+                        return self.sender.close(1000, "normal").await;
                     }
-                    if changed.is_err() {
-                        return Ok(());
-                    }
+                    self.enter(phase);
                 }
                 () = publish => self.publish().await?,
                 received = self.receiver.next() => {
@@ -161,6 +156,14 @@ impl Chat {
                 }
             }
             self.look_around();
+        }
+    }
+
+    fn enter(&mut self, phase: Phase) {
+        match phase {
+            Phase::Chat(begin) => self.due = self.due_after(begin + self.bot.plan.first_after),
+            Phase::Settle => self.due = None,
+            Phase::Ramp | Phase::End => {}
         }
     }
 

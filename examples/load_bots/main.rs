@@ -15,7 +15,7 @@ mod report;
 mod token;
 
 use bot::{Bot, Phase, Plan};
-use clap::Parser;
+use clap::{Parser, value_parser};
 use indicatif::{ProgressBar, ProgressStyle};
 use ledger::Ledger;
 use report::{Report, Tally};
@@ -50,10 +50,10 @@ struct Args {
     #[arg(long)]
     aud: Vec<String>,
     /// Bots, one connection each.
-    #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    #[arg(long, default_value_t = 100, value_parser = value_parser!(u32).range(1..=1_000_000))]
     connections: u32,
     /// Rooms; the bots are dealt out to them in turn.
-    #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    #[arg(long, default_value_t = 10, value_parser = value_parser!(u32).range(1..=1_000_000))]
     rooms: u32,
     /// Messages a second that each bot publishes.
     #[arg(long, default_value_t = 1.0)]
