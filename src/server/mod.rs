@@ -22,6 +22,7 @@ use crate::{
     worker::{CONTROLS, Control, Place, Worker, clock::Clock},
 };
 use accept::Acceptor;
+use futures_util::stream::{FuturesUnordered, StreamExt};
 use handshake::FrontDoor;
 use http::Site;
 use std::{
@@ -166,55 +167,43 @@ impl Server {
         };
         let site = Arc::new(Site::new(settings.origins.clone()));
         let capacity = descriptors::connections(settings.connections);
-        let crew = Crew::start(settings, workers, &site, capacity).map_err(RunError::Start)?;
+        let mut crew = Crew::start(settings, workers, &site, capacity).map_err(RunError::Start)?;
         let acceptor =
             Acceptor::new(listener, Arc::clone(&crew.controls)).map_err(RunError::Accept)?;
-        let died = crew.died;
-        tokio::pin!(died);
-        site.set_ready(true);
         let accepting = acceptor.run();
         tokio::pin!(accepting);
+        site.set_ready(true);
         tokio::select! {
             biased;
             () = shutdown => {}
-            () = &mut died => return Err(RunError::WorkerDied),
+            _ = crew.ends.next() => return Err(RunError::WorkerDied),
             error = &mut accepting => return Err(RunError::Accept(error)),
         }
         tracing::info!(drain_ms, "draining");
         site.drain();
-        for control in crew.controls.iter() {
-            // A worker that is gone has nothing to drain.
-            let _ = control.send(Control::Drain(drain_ms)).await;
-        }
-        let patience = Duration::from_millis(drain_ms + DRAIN_GRACE_MS);
-        let drained = tokio::time::timeout(patience, &mut died);
         tokio::select! {
             biased;
-            result = drained => {
-                if result.is_err() {
-                    tracing::warn!("connections were left when the time to drain was over");
-                }
-                Ok(())
-            }
+            () = crew.drain(drain_ms) => Ok(()),
+            // The listener answers 503 until everybody has gone.
             error = &mut accepting => Err(RunError::Accept(error)),
         }
     }
 }
 
 /// The workers on their threads.
-struct Crew<D> {
+struct Crew {
     controls: Arc<[mpsc::Sender<Control>]>,
-    /// Ready when every worker has returned, or the first one died.
-    died: D,
+    /// Each ready when its worker has returned or died.
+    ends: FuturesUnordered<oneshot::Receiver<()>>,
 }
 
-impl Crew<()> {
+impl Crew {
     fn start(
         settings: Settings,
         workers: usize,
         site: &Arc<Site>,
         capacity: usize,
-    ) -> io::Result<Crew<impl Future<Output = ()>>> {
+    ) -> io::Result<Self> {
         let epochs = Epochs::random().map_err(io::Error::other)?;
         let terms = Terms::new(Arc::new(settings.rules));
         let shared = Arc::new(Shared {
@@ -230,7 +219,7 @@ impl Crew<()> {
             (0..workers).map(|_| mpsc::channel(CONTROLS)).unzip();
         let controls: Arc<[_]> = controls.into();
         let clock = Clock::system();
-        let mut ends = Vec::with_capacity(workers);
+        let ends = FuturesUnordered::new();
         for (index, receiver) in receivers.into_iter().enumerate() {
             let place = Place {
                 index: u16::try_from(index).unwrap_or(u16::MAX),
@@ -242,13 +231,20 @@ impl Crew<()> {
             };
             ends.push(spawn(place, receiver)?);
         }
-        let died = async move {
-            for end in ends {
-                // An error is a thread that panicked; either way this worker is gone.
-                let _ = end.await;
-            }
-        };
-        Ok(Crew { controls, died })
+        Ok(Self { controls, ends })
+    }
+
+    /// Ends every connection within `drain_ms`, and waits until every worker has returned.
+    async fn drain(&mut self, drain_ms: u64) {
+        for control in self.controls.iter() {
+            // A worker that is gone has nothing to drain.
+            let _ = control.send(Control::Drain(drain_ms)).await;
+        }
+        let patience = Duration::from_millis(drain_ms + DRAIN_GRACE_MS);
+        let everybody = async { while self.ends.next().await.is_some() {} };
+        if tokio::time::timeout(patience, everybody).await.is_err() {
+            tracing::warn!("a worker did not return in time");
+        }
     }
 }
 

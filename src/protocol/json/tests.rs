@@ -289,20 +289,28 @@ fn json_text() -> impl Strategy<Value = String> {
     })
 }
 
+/// How deep `text` nests; brackets within strings do not count.
+fn deepest(text: &str) -> usize {
+    let (mut depth, mut deepest) = (0_usize, 0);
+    let (mut in_string, mut escaped) = (false, false);
+    for c in text.chars() {
+        match c {
+            _ if escaped => escaped = false,
+            '\\' if in_string => escaped = true,
+            '"' => in_string = !in_string,
+            '{' | '[' if !in_string => depth += 1,
+            '}' | ']' if !in_string => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        deepest = deepest.max(depth);
+    }
+    deepest
+}
+
 /// What the scan refuses although it is JSON, judged in another way.
 fn is_stricter_rule(text: &str, kind: FaultKind) -> bool {
     match kind {
-        FaultKind::Depth => {
-            let depths = text.chars().scan(0_usize, |depth, c| {
-                *depth = match c {
-                    '{' | '[' => *depth + 1,
-                    '}' | ']' => depth.saturating_sub(1),
-                    _ => *depth,
-                };
-                Some(*depth)
-            });
-            depths.max() > Some(JSON_DEPTH)
-        }
+        FaultKind::Depth => deepest(text) > JSON_DEPTH,
         FaultKind::Duplicate => true,
         FaultKind::String => text.contains("\\u"),
         FaultKind::NotAnObject => !text.trim_start().starts_with('{'),
