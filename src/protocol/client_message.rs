@@ -201,8 +201,8 @@ pub enum DecodeFault<'a> {
     Member {
         /// `id`, echoed.
         id: Option<RequestId<'a>>,
-        /// Whether the type was `auth`.
-        auth: bool,
+        /// The type whose member it is.
+        of: MemberOf,
         /// What is wrong and what to do, for people.
         why: &'static str,
     },
@@ -210,7 +210,24 @@ pub enum DecodeFault<'a> {
     Room {
         /// `id`, echoed.
         id: Option<RequestId<'a>>,
+        /// The type whose member it is.
+        of: MemberOf,
     },
+}
+
+/// The types that have members to get wrong.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MemberOf {
+    /// `auth`
+    Auth,
+    /// `join`
+    Join,
+    /// `leave`
+    Leave,
+    /// `message`
+    Message,
+    /// `ping`
+    Ping,
 }
 
 /// Parses one text frame.
@@ -241,8 +258,8 @@ pub fn decode(text: &str) -> Result<ClientMessage<'_>, DecodeFault<'_>> {
     let members = Members { room, payload, since, token, presence, key, ephemeral };
     match members.body(&kind) {
         Ok(body) => Ok(ClientMessage { id, body }),
-        Err(Fault::Room) => Err(DecodeFault::Room { id }),
-        Err(Fault::Member(why)) => Err(DecodeFault::Member { id, auth: kind == "auth", why }),
+        Err((of, Fault::Room)) => Err(DecodeFault::Room { id, of }),
+        Err((of, Fault::Member(why))) => Err(DecodeFault::Member { id, of, why }),
     }
 }
 
@@ -272,13 +289,13 @@ struct Members<'a> {
 }
 
 impl<'a> Members<'a> {
-    fn body(self, kind: &str) -> Result<Body<'a>, Fault> {
+    fn body(self, kind: &str) -> Result<Body<'a>, (MemberOf, Fault)> {
         match kind {
-            "auth" => self.auth(),
-            "join" => self.join(),
-            "leave" => Ok(Body::Leave { room: self.room()? }),
-            "message" => self.message(),
-            "ping" => self.ping(),
+            "auth" => self.auth().map_err(|fault| (MemberOf::Auth, fault)),
+            "join" => self.join().map_err(|fault| (MemberOf::Join, fault)),
+            "leave" => self.leave().map_err(|fault| (MemberOf::Leave, fault)),
+            "message" => self.message().map_err(|fault| (MemberOf::Message, fault)),
+            "ping" => self.ping().map_err(|fault| (MemberOf::Ping, fault)),
             "pong" => Ok(Body::Pong),
             "history" => Ok(Body::History),
             "presence" => Ok(Body::Presence),
@@ -290,6 +307,10 @@ impl<'a> Members<'a> {
         let why = "`payload` of `auth` must be there and be a string: the token";
         let token = self.payload.and_then(Raw::as_str).ok_or(Fault::Member(why))?;
         Ok(Body::Auth { token: Token::new(token) })
+    }
+
+    fn leave(self) -> Result<Body<'a>, Fault> {
+        Ok(Body::Leave { room: self.room()? })
     }
 
     fn join(self) -> Result<Body<'a>, Fault> {

@@ -7,7 +7,7 @@ use super::{
     turn::{Echo, End, Step, Turn, echo, keep, recall},
 };
 use crate::protocol::{
-    client_message::{Body, DecodeFault, Token, decode},
+    client_message::{Body, DecodeFault, MemberOf, Token, decode},
     close_code::CloseCode,
     identity::Login,
     time::Time,
@@ -90,12 +90,13 @@ fn first_message(text: &str) -> Result<(Echo<'_>, Token<'_>), End<'_>> {
             | Body::Unknown => refuse(message.id, CloseCode::AuthRequired),
         },
         Err(DecodeFault::Json(_)) => refuse(None, CloseCode::BadMessage),
-        Err(DecodeFault::Frame { id, .. } | DecodeFault::Member { id, auth: true, .. }) => {
-            refuse(id, CloseCode::BadMessage)
-        }
-        Err(DecodeFault::Member { id, auth: false, .. } | DecodeFault::Room { id }) => {
-            refuse(id, CloseCode::AuthRequired)
-        }
+        Err(DecodeFault::Frame { id, .. }) => refuse(id, CloseCode::BadMessage),
+        Err(DecodeFault::Member { id, of, .. } | DecodeFault::Room { id, of }) => match of {
+            MemberOf::Auth => refuse(id, CloseCode::BadMessage),
+            MemberOf::Join | MemberOf::Leave | MemberOf::Message | MemberOf::Ping => {
+                refuse(id, CloseCode::AuthRequired)
+            }
+        },
     }
 }
 

@@ -8,7 +8,7 @@ use super::{
     turn::{Echo, End, Turn, echo, refusal, refusal_because},
 };
 use crate::protocol::{
-    client_message::{Body, ClientMessage, DecodeFault, IdempotencyKey, Since, decode},
+    client_message::{Body, ClientMessage, DecodeFault, IdempotencyKey, MemberOf, Since, decode},
     error_code::ErrorCode,
     grant::Permission,
     json::Raw,
@@ -102,13 +102,12 @@ impl Ready {
                 let why = format!("The text is not acceptable: {fault}.");
                 return Err(Stop::Bug(refusal_because(ErrorCode::BadMessage, None, why)));
             }
-            DecodeFault::Room { id } => {
-                let id = self.within_rate(turn, Kind::Other, echo(id))?;
+            DecodeFault::Room { id, of } => {
+                let id = self.within_rate(turn, kind_of(of), echo(id))?;
                 return Err(Stop::Refuse(refusal(ErrorCode::BadRoom, id)));
             }
             DecodeFault::Frame { id, why } => (Kind::Other, id, why),
-            DecodeFault::Member { id, auth: true, why } => (Kind::Refresh, id, why),
-            DecodeFault::Member { id, auth: false, why } => (Kind::Other, id, why),
+            DecodeFault::Member { id, of, why } => (kind_of(of), id, why),
         };
         let id = self.within_rate(turn, kind, echo(id))?;
         Err(Stop::Bug(refusal_because(ErrorCode::BadMessage, id, why)))
@@ -196,6 +195,16 @@ impl Ready {
 }
 
 /// Which rate a message draws on.
+/// The rate of a request that was parsed and has a malformed member.
+const fn kind_of(faulty: MemberOf) -> Kind {
+    match faulty {
+        MemberOf::Auth => Kind::Refresh,
+        MemberOf::Join => Kind::Join,
+        MemberOf::Message => Kind::Message,
+        MemberOf::Leave | MemberOf::Ping => Kind::Other,
+    }
+}
+
 const fn kind(body: &Body<'_>) -> Kind {
     match body {
         Body::Auth { .. } => Kind::Refresh,

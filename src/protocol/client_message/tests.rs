@@ -8,12 +8,12 @@ fn body(text: &str) -> Body<'_> {
     decode(text).unwrap().body
 }
 
-/// The id that a member fault echoes, and whether the type was `auth`.
-fn member_fault(text: &str) -> Option<(Option<String>, bool)> {
+/// The id that a member fault echoes, and the type.
+fn member_fault(text: &str) -> Option<(Option<String>, MemberOf)> {
     match decode(text) {
-        Err(DecodeFault::Member { id, auth, why }) => {
+        Err(DecodeFault::Member { id, of, why }) => {
             assert!(!why.is_empty());
-            Some((id.map(|id| id.as_str().to_owned()), auth))
+            Some((id.map(|id| id.as_str().to_owned()), of))
         }
         _ => None,
     }
@@ -44,17 +44,17 @@ fn auth_takes_any_string() {
 fn auth_without_a_string_says_that_it_was_auth() {
     for payload in ["", r#","payload":null"#, r#","payload":{"token":"x"}"#, r#","payload":1"#] {
         let text = format!(r#"{{"type":"auth","id":"1"{payload}}}"#);
-        assert_eq!(member_fault(&text), Some((Some("1".to_owned()), true)), "{text}");
+        assert_eq!(member_fault(&text), Some((Some("1".to_owned()), MemberOf::Auth)), "{text}");
     }
 }
 
 #[test]
 fn the_type_is_known_before_the_members() {
     // What a session answers with 4401 as a first message, not 4400.
-    assert_eq!(member_fault(r#"{"type":"join"}"#), Some((None, false)));
+    assert_eq!(member_fault(r#"{"type":"join"}"#), Some((None, MemberOf::Join)));
     assert_eq!(
         decode(r#"{"type":"leave","room":"no room","id":"9"}"#),
-        Err(DecodeFault::Room { id: Some(RequestId::parse("9").unwrap()) })
+        Err(DecodeFault::Room { id: Some(RequestId::parse("9").unwrap()), of: MemberOf::Leave })
     );
 }
 
@@ -131,7 +131,10 @@ fn null_is_not_absent() {
         r#"{"type":"message","room":"a","payload":1,"ephemeral":null}"#,
         r#"{"type":"ping","payload":null}"#,
     ] {
-        assert_eq!(member_fault(text), Some((None, false)), "{text}");
+        let of =
+            [("join", MemberOf::Join), ("message", MemberOf::Message), ("ping", MemberOf::Ping)];
+        let named = of.iter().find(|(name, _)| text.starts_with(&format!(r#"{{"type":"{name}""#)));
+        assert_eq!(member_fault(text), named.map(|(_, of)| (None, *of)), "{text}");
     }
 }
 
@@ -155,7 +158,7 @@ fn since_is_strict() {
         r#"{"epoch":"e","seq":1,"x":1e999}"#,
     ] {
         let text = format!(r#"{{"type":"join","room":"a","id":"i","since":{since}}}"#);
-        assert_eq!(member_fault(&text), Some((Some("i".to_owned()), false)), "{text}");
+        assert_eq!(member_fault(&text), Some((Some("i".to_owned()), MemberOf::Join)), "{text}");
     }
     // 32 characters are counted, not bytes.
     let epoch = "é".repeat(EPOCH_CHARS);
@@ -170,11 +173,15 @@ fn since_is_strict() {
 fn rooms_are_judged_as_rooms() {
     for name in ["", "a b", "a/b", "é", "a\\u0000", &"x".repeat(129)] {
         let text = format!(r#"{{"type":"leave","room":"{name}"}}"#);
-        assert_eq!(decode(&text), Err(DecodeFault::Room { id: None }), "{text}");
+        assert_eq!(
+            decode(&text),
+            Err(DecodeFault::Room { id: None, of: MemberOf::Leave }),
+            "{text}"
+        );
     }
     for name in ["1", "[]", "{}", "true"] {
         let text = format!(r#"{{"type":"leave","room":{name}}}"#);
-        assert_eq!(member_fault(&text), Some((None, false)), "{text}");
+        assert_eq!(member_fault(&text), Some((None, MemberOf::Leave)), "{text}");
     }
     let longest = "x".repeat(128);
     let text = format!(r#"{{"type":"leave","room":"{longest}"}}"#);
@@ -201,7 +208,7 @@ fn a_payload_passes_byte_for_byte() {
         let Body::Message { payload: raw, .. } = body(&text) else { panic!("no message") };
         assert_eq!(raw.text(), payload);
     }
-    assert_eq!(member_fault(r#"{"type":"message","room":"a"}"#), Some((None, false)));
+    assert_eq!(member_fault(r#"{"type":"message","room":"a"}"#), Some((None, MemberOf::Message)));
 }
 
 #[test]
@@ -224,7 +231,7 @@ fn a_message_may_have_a_key_or_be_ephemeral() {
         r#""idempotency_key":"é""#,
         r#""idempotency_key":1"#,
     ] {
-        assert_eq!(member_fault(&text(members)), Some((None, false)), "{members}");
+        assert_eq!(member_fault(&text(members)), Some((None, MemberOf::Message)), "{members}");
     }
 }
 
@@ -334,7 +341,7 @@ proptest! {
             | Err(
                 DecodeFault::Frame { id, .. }
                 | DecodeFault::Member { id, .. }
-                | DecodeFault::Room { id },
+                | DecodeFault::Room { id, .. },
             ) => id,
             // The frame had an id of its own.
             Err(DecodeFault::Json(fault)) => {

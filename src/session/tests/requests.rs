@@ -116,6 +116,21 @@ fn over_its_rate_a_request_is_refused_first_of_all_and_the_twentieth_time_is_fat
 }
 
 #[test]
+fn a_malformed_request_draws_on_the_rate_of_its_type() {
+    let mut rig = Rig::default();
+    // The payload is missing: a bug each, and one message of the burst each.
+    for _ in 0..10 {
+        let answers = rig.text(r#"{"type":"message","room":"lobby","id":"m"}"#);
+        assert_eq!(answers, ["error bad_message id=m"]);
+    }
+    for _ in 0..10 {
+        let answers = rig.text(r#"{"type":"message","room":"no room","payload":1,"id":"m"}"#);
+        assert_eq!(answers, ["error bad_room id=m"]);
+    }
+    assert_eq!(rig.text(&message("m")), ["error rate_limited after=100 id=m"]);
+}
+
+#[test]
 fn the_quota_of_a_token_lowers_the_message_rate() {
     let quotas = Quotas { messages_per_s: Some(2), ..Quotas::default() };
     let mut rig = Rig::ready(rules(), Login { quotas, ..ann() });
