@@ -280,6 +280,18 @@ impl Relay {
         }
     }
 
+    /// Bytes of messages that wait for `worker`.
+    #[cfg(test)]
+    pub(crate) fn waiting_bytes(&self, worker: WorkerIndex) -> usize {
+        self.inbox(worker).map_or(0, Inbox::used)
+    }
+
+    /// Rooms that exist, and those of them that nobody is in.
+    #[cfg(test)]
+    pub(crate) fn rooms(&self) -> (usize, usize) {
+        (self.registry.len(), self.resting.lock().len())
+    }
+
     fn push(&self, worker: WorkerIndex, room: &Arc<SharedRoom>, item: Item) -> bool {
         self.inbox(worker).is_some_and(|inbox| inbox.push(Arc::clone(room), item))
     }

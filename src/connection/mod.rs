@@ -8,6 +8,7 @@ mod act;
 pub(crate) mod desk;
 mod entrance;
 pub(crate) mod inbound;
+mod input;
 mod seats;
 pub(crate) mod stream;
 pub(crate) mod transport;
@@ -28,20 +29,15 @@ use crate::{
     session::{Event, Opening, Pulse, Session},
     token::{Rejection, Verification},
 };
-use inbound::Incoming;
 use seats::Seats;
 use std::{
     fmt,
     future::Future,
-    mem,
     pin::Pin,
     sync::Arc,
     task::{Context, Poll, Waker},
 };
-use transport::{Read, Transport};
-
-/// Reads of one connection before its neighbours have their turn.
-const READS_PER_TURN: usize = 4;
+use transport::Transport;
 
 type Lookup = Pin<Box<dyn Future<Output = Result<Box<Login>, Rejection>> + Send>>;
 
@@ -53,6 +49,8 @@ pub(crate) struct Connection {
     seats: Seats,
     lookup: Option<Lookup>,
     waker: Option<Waker>,
+    /// Whether the task went to sleep without an ear to the stream: the session wanted no input.
+    deaf: bool,
     /// The earliest time at which the worker comes back.
     alarm: Option<Time>,
     /// When the drain ends this connection.
@@ -85,6 +83,7 @@ impl Connection {
             seats: Seats::default(),
             lookup: None,
             waker: None,
+            deaf: false,
             alarm: None,
             last_call: None,
             admitted: None,
@@ -122,7 +121,7 @@ impl Connection {
             self.transport.poll_close(cx, &mut desk.kit.scratch);
         }
         self.feed_members(desk);
-        self.settle(desk);
+        self.set_alarm(desk);
         if self.transport.is_over() { Poll::Ready(()) } else { Poll::Pending }
     }
 
@@ -260,60 +259,6 @@ impl Connection {
         }
     }
 
-    fn poll_input(&mut self, cx: &mut Context<'_>, desk: &mut Desk) {
-        for _ in 0..READS_PER_TURN {
-            if !self.wants_input() {
-                return;
-            }
-            if self.transport.has_stash() {
-                let stash = self.transport.take_stash();
-                self.take_in(&stash, desk);
-                continue;
-            }
-            // The scratch is lent out while its bytes are looked at.
-            let mut scratch = mem::take(&mut desk.kit.scratch);
-            let read = self.transport.poll_fill(cx, &mut scratch, desk.now.time);
-            if let Poll::Ready(Read::Bytes(n)) = read {
-                self.take_in(scratch.get(..n).unwrap_or_default(), desk);
-            }
-            desk.kit.scratch = scratch;
-            match read {
-                Poll::Ready(Read::Bytes(_)) => {}
-                Poll::Ready(Read::Ended) => return self.step(Event::Eof, desk),
-                Poll::Pending => return,
-            }
-        }
-        cx.waker().wake_by_ref();
-    }
-
-    fn wants_input(&self) -> bool {
-        self.transport.is_open() && self.session.wants_input()
-    }
-
-    /// Takes messages out of `bytes` until the session wants no more; the rest is set aside.
-    fn take_in(&mut self, bytes: &[u8], desk: &mut Desk) {
-        let mut input = bytes;
-        while self.wants_input() {
-            let Some(incoming) = self.transport.next(&mut desk.kit.contexts, &mut input) else {
-                return;
-            };
-            let event = match &incoming {
-                Incoming::Text(text) => Event::Text(text.as_str()),
-                Incoming::TooBig => Event::TooBig,
-                Incoming::Ping(payload) => Event::Ping(payload),
-                Incoming::Pong(_) => Event::Pong,
-                Incoming::Close(code) => Event::PeerClose(*code),
-                Incoming::Fault(fault) => Event::Fault(*fault),
-                // The policy of a session refuses binary frames by their header.
-                Incoming::Binary(_) => Event::Fault(crate::session::TransportFault::Binary),
-            };
-            self.step(event, desk);
-        }
-        if self.transport.is_open() {
-            self.transport.set_aside(input);
-        }
-    }
-
     fn conclude(&mut self, result: Result<Box<Login>, Rejection>, desk: &mut Desk) {
         let event = match result {
             Ok(login) if self.admitted.is_some() || desk.admit(self.key, &login) => {
@@ -360,8 +305,15 @@ impl Connection {
         }
     }
 
-    /// After a step: sets the alarm, and wakes the task if it has something to do.
+    /// After a step outside the task: sets the alarm, and wakes the task if it has something to do.
     fn settle(&mut self, desk: &mut Desk) {
+        self.set_alarm(desk);
+        if !self.transport.is_open() || (self.deaf && self.wants_input()) {
+            self.wake();
+        }
+    }
+
+    fn set_alarm(&mut self, desk: &mut Desk) {
         let wanted = [
             self.session.next_deadline(desk.now),
             self.transport.close_deadline(),
@@ -372,9 +324,6 @@ impl Connection {
         {
             self.alarm = Some(due);
             desk.alarms.push((self.key, due));
-        }
-        if !self.transport.is_open() || (self.transport.has_stash() && self.wants_input()) {
-            self.wake();
         }
     }
 

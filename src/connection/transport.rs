@@ -119,9 +119,14 @@ impl Transport {
         std::mem::take(&mut self.stash)
     }
 
-    /// Sets bytes aside until the session wants input again.
+    /// Sets bytes aside, behind the others, until the session wants input again.
     pub(crate) fn set_aside(&mut self, rest: &[u8]) {
-        self.stash = rest.to_vec();
+        self.stash.extend_from_slice(rest);
+    }
+
+    /// Bytes that were set aside.
+    pub(crate) fn stash_bytes(&self) -> usize {
+        self.stash.len()
     }
 
     /// Whether bytes were set aside.

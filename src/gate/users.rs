@@ -65,6 +65,12 @@ impl Users {
         }
     }
 
+    /// Users that hold a seat.
+    #[cfg(test)]
+    pub(crate) fn len(&self) -> usize {
+        self.seats.len()
+    }
+
     /// Gives a seat back; one that was lost or never held changes nothing.
     pub(crate) fn leave(&self, identity: &Arc<Identity>, place: Place) {
         let Entry::Occupied(mut seats) = self.seats.entry(Principal(Arc::clone(identity))) else {

@@ -8,20 +8,28 @@ use tokio::time::Instant;
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Clock {
     origin: Instant,
-    wall: fn() -> Wall,
+    /// The wall clock, told how long after the origin it is asked.
+    wall: fn(Duration) -> Wall,
 }
 
 impl Clock {
     /// A clock whose monotonic time begins now.
     #[expect(clippy::disallowed_methods, reason = "real time enters here")]
     pub(crate) fn system() -> Self {
-        Self { origin: Instant::now(), wall: || wall_at(SystemTime::now()) }
+        Self { origin: Instant::now(), wall: |_| wall_at(SystemTime::now()) }
+    }
+
+    /// A clock whose wall time runs with the monotonic one, from 1.8 * 10^12 ms on.
+    #[cfg(test)]
+    pub(crate) fn simulated() -> Self {
+        let wall = |elapsed| Wall::from_ms(1_800_000_000_000 + millis(elapsed));
+        Self { origin: Instant::now(), wall }
     }
 
     /// What time it is.
     pub(crate) fn now(&self) -> Now {
         let elapsed = Instant::now().saturating_duration_since(self.origin);
-        Now { time: Time::from_ms(millis(elapsed)), wall: (self.wall)() }
+        Now { time: Time::from_ms(millis(elapsed)), wall: (self.wall)(elapsed) }
     }
 
     /// When a timer for `time` has to fire: at it or up to a millisecond later, never before.

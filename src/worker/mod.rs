@@ -8,6 +8,8 @@
 pub(crate) mod clock;
 mod core;
 mod engine;
+#[cfg(test)]
+mod tests;
 mod turn;
 pub(crate) mod wheel;
 

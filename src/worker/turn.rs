@@ -57,6 +57,13 @@ impl Rooms {
         }
     }
 
+    /// How many rooms this worker knows.
+    #[cfg(test)]
+    pub(super) fn len(&self) -> usize {
+        assert_eq!(self.rooms.len(), self.by_id.len(), "two views of one table");
+        self.rooms.len()
+    }
+
     fn activate(&mut self, at: usize) {
         if let Some(room) = self.rooms.get_mut(at)
             && !mem::replace(&mut room.is_active, true)

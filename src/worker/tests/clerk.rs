@@ -1,0 +1,66 @@
+//! A verifier whose tokens say in plain words what it shall think of them.
+
+use crate::{
+    protocol::{
+        client_message::Token,
+        grant::Grant,
+        identity::{Identity, Login, Quotas},
+        time::Wall,
+    },
+    token::{Rejection, Verification, Verifier},
+};
+use std::{future, sync::Arc, time::Duration};
+use tokio::time::{Instant, sleep_until};
+
+/// Reads tokens such as `ann`, `bad`, `ann after=500` (a lookup that takes half a second),
+/// `ann never` (one that hangs), `ann life=20000` and `ann grant={"den":["join"]}`.
+#[derive(Debug)]
+pub(super) struct Clerk;
+
+impl Verifier for Clerk {
+    fn verify(&self, token: Token<'_>, now: Wall) -> Verification {
+        let text = token.reveal().to_owned();
+        let after = number(&text, "after=");
+        if word(&text, "never").is_some() {
+            return Verification::Pending(Box::pin(future::pending()));
+        }
+        match after {
+            None => Verification::Done(judge(&text, now)),
+            Some(after_ms) => Verification::Pending(Box::pin(async move {
+                wait(after_ms).await;
+                judge(&text, now)
+            })),
+        }
+    }
+}
+
+/// Lets simulated time pass.
+pub(super) async fn wait(ms: u64) {
+    sleep_until(Instant::now() + Duration::from_millis(ms)).await;
+}
+
+fn judge(text: &str, now: Wall) -> Result<Box<Login>, Rejection> {
+    let user = text.split(' ').next().unwrap_or_default();
+    if user == "bad" {
+        return Err(Rejection::Signature);
+    }
+    let grant = word(text, "grant=").map(|grant| Grant::parse(grant).expect("a grant"));
+    Ok(Box::new(Login {
+        identity: Arc::new(Identity { issuer: None, subject: user.into(), user: user.into() }),
+        grant: Arc::new(grant.unwrap_or_default()),
+        info: None,
+        quotas: Quotas::default(),
+        expires_at: now + number(text, "life=").unwrap_or(86_400_000),
+        leeway_ms: 0,
+        issued_at: None,
+        mark: text.bytes().fold(7, |mark, byte| mark * 31 % 1_000_003 + u64::from(byte)),
+    }))
+}
+
+fn word<'a>(text: &'a str, name: &str) -> Option<&'a str> {
+    text.split(' ').find_map(|word| word.strip_prefix(name))
+}
+
+fn number(text: &str, name: &str) -> Option<u64> {
+    word(text, name).map(|number| number.parse().expect("a number"))
+}

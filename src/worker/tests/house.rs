@@ -1,0 +1,263 @@
+//! Workers, what they share, and streams that lead to them.
+
+use super::{
+    clerk::{Clerk, wait},
+    peer::{Peer, auth, join},
+    pipe::{Watched, pipe},
+};
+use crate::{
+    broker::{Epochs, HistoryBounds, MemoryBroker},
+    config::OnUserLimit,
+    connection::{Entrance, Shared, Slot, Stream, Terms, desk::VERIFICATIONS, stream::Queued},
+    gate::users::Users,
+    protocol::{
+        grant::Access,
+        limits::{AuthLimits, SessionLimits},
+    },
+    relay::Relay,
+    session::Rules,
+    worker::{CONTROLS, Control, Place, Receiving, Reception, Worker, clock::Clock, core::Core},
+};
+use serde_json::Value;
+use std::{
+    cell::{Cell, RefCell},
+    future,
+    rc::Rc,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+};
+use tokio::{
+    runtime::Builder,
+    sync::{Semaphore, mpsc},
+    task::{self, JoinHandle, LocalSet},
+    time::Instant,
+};
+
+/// Who writes to the stream.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Egress {
+    /// Whoever holds the worker.
+    Direct,
+    /// The connection's own task.
+    Queued,
+}
+
+/// What a house is made of.
+#[derive(Clone, Debug)]
+pub(super) struct Plan {
+    pub(super) egress: Egress,
+    pub(super) workers: usize,
+    /// Bytes between a worker and a peer that does not read.
+    pub(super) wire_bytes: usize,
+    pub(super) limits: SessionLimits,
+    pub(super) history: HistoryBounds,
+    pub(super) access: Access,
+    pub(super) on_user_limit: OnUserLimit,
+    pub(super) connections_per_user: u32,
+}
+
+impl Plan {
+    /// Defaults, but rates that no test meets by accident.
+    pub(super) fn new(egress: Egress, workers: usize) -> Self {
+        let limits = SessionLimits {
+            messages_per_s: 100_000,
+            burst: 100_000,
+            joins_per_s: 100_000,
+            others_per_s: 100_000,
+            others_burst: 100_000,
+            ..SessionLimits::default()
+        };
+        Self {
+            egress,
+            workers,
+            wire_bytes: 16 * 1024,
+            limits,
+            history: HistoryBounds::default(),
+            access: Access::Open,
+            on_user_limit: OnUserLimit::Refuse,
+            connections_per_user: 32,
+        }
+    }
+}
+
+/// Plays a scenario with one worker and with two, in both ways out.
+pub(super) fn everywhere(scenario: impl AsyncFn(&House)) {
+    everywhere_with(|_| {}, scenario);
+}
+
+/// The same, with plans that `change` changed.
+pub(super) fn everywhere_with(change: impl Fn(&mut Plan), scenario: impl AsyncFn(&House)) {
+    for egress in [Egress::Direct, Egress::Queued] {
+        for workers in [1, 2] {
+            println!("{egress:?}, {workers} worker(s)");
+            let mut plan = Plan::new(egress, workers);
+            change(&mut plan);
+            let clock = Builder::new_current_thread().enable_time().start_paused(true).build();
+            LocalSet::new().block_on(&clock.expect("a runtime"), async {
+                let house = House::build(plan);
+                scenario(&house).await;
+                house.check_that_nothing_is_left().await;
+            });
+        }
+    }
+}
+
+/// Two or fewer workers on one runtime.
+pub(super) struct House {
+    pub(super) shared: Arc<Shared>,
+    pub(super) cores: Vec<Rc<RefCell<Core>>>,
+    pub(super) controls: Arc<[mpsc::Sender<Control>]>,
+    plan: Plan,
+    open: Arc<AtomicUsize>,
+    begun: Instant,
+    workers: RefCell<Vec<JoinHandle<()>>>,
+    tasks: RefCell<Vec<JoinHandle<()>>>,
+    next: Cell<usize>,
+}
+
+/// Simulated streams come in behind the handshake.
+struct NoDoor;
+
+impl Reception for NoDoor {
+    fn receive(&self, _: std::net::TcpStream) -> Receiving {
+        Box::pin(future::ready(Ok(None)))
+    }
+}
+
+impl House {
+    fn build(plan: Plan) -> Self {
+        let broker = MemoryBroker::new(plan.history, Epochs::seeded(1));
+        let shared = Arc::new(Shared {
+            relay: Relay::new(broker, plan.workers, 1_000),
+            verifier: Arc::new(Clerk),
+            users: Users::new(plan.on_user_limit),
+            connections_per_user: plan.connections_per_user,
+            verifications: Arc::new(Semaphore::new(VERIFICATIONS)),
+        });
+        let terms = Terms::new(Arc::new(Rules {
+            auth: AuthLimits::default(),
+            session: plan.limits.clone(),
+            access: plan.access,
+            features: &["recovery", "refresh"],
+        }));
+        let (controls, receivers): (Vec<_>, Vec<_>) =
+            (0..plan.workers).map(|_| mpsc::channel(CONTROLS)).unzip();
+        let controls: Arc<[_]> = controls.into();
+        let clock = Clock::simulated();
+        let (mut cores, mut workers) = (Vec::new(), Vec::new());
+        for (index, receiver) in receivers.into_iter().enumerate() {
+            let worker = Worker::new(Place {
+                index: u16::try_from(index).expect("a few workers"),
+                shared: Arc::clone(&shared),
+                terms: terms.clone(),
+                reception: Arc::new(NoDoor),
+                clock,
+                controls: Arc::clone(&controls),
+            });
+            cores.push(Rc::clone(&worker.core));
+            workers.push(task::spawn_local(worker.run(receiver)));
+        }
+        Self {
+            shared,
+            cores,
+            controls,
+            plan,
+            open: Arc::default(),
+            begun: Instant::now(),
+            workers: workers.into(),
+            tasks: RefCell::default(),
+            next: Cell::new(0),
+        }
+    }
+
+    /// Milliseconds since the beginning.
+    pub(super) fn now(&self) -> u64 {
+        u64::try_from(self.begun.elapsed().as_millis()).expect("a short test")
+    }
+
+    /// A fresh connection, behind the 101; connections go to the workers in turn.
+    pub(super) fn connect(&self) -> Peer {
+        self.connect_with(Vec::new(), false)
+    }
+
+    /// The same with bytes that came along with the handshake.
+    pub(super) fn connect_with(&self, early: Vec<u8>, unknown_subprotocol: bool) -> Peer {
+        let (stream, peer) = match self.plan.egress {
+            Egress::Direct => {
+                let (ours, theirs) = pipe(self.plan.wire_bytes);
+                (Stream::Other(Box::new(Watched::new(ours))), Peer::new(theirs))
+            }
+            Egress::Queued => {
+                let (ours, theirs) = tokio::io::duplex(self.plan.wire_bytes);
+                (Stream::Other(Box::new(Watched::new(Queued(ours)))), Peer::new(theirs))
+            }
+        };
+        let number = self.next.replace(self.next.get() + 1);
+        let entrance = Entrance {
+            stream,
+            early,
+            unknown_subprotocol,
+            id: format!("c{number}").into(),
+            seed: u32::try_from(number).expect("a few connections"),
+            slot: Slot::take(&self.open).0,
+        };
+        let core = Rc::clone(&self.cores[number % self.cores.len()]);
+        self.tasks.borrow_mut().push(task::spawn_local(Core::serve(core, entrance)));
+        peer
+    }
+
+    /// A connection with a good verdict.
+    pub(super) async fn enter(&self, token: &str) -> Peer {
+        let mut peer = self.connect();
+        peer.send(&auth(token)).await;
+        peer.expect("auth_ok").await;
+        peer
+    }
+
+    /// A connection that is in `room`, and the answer to its join.
+    pub(super) async fn enter_room(&self, token: &str, room: &str) -> (Peer, Value) {
+        let mut peer = self.enter(token).await;
+        peer.send(&join(room)).await;
+        let joined = peer.expect("joined").await;
+        (peer, joined)
+    }
+
+    /// Connections that take a place of the process.
+    pub(super) fn open(&self) -> usize {
+        self.open.load(Ordering::Relaxed)
+    }
+
+    /// Takes the workers, to wait for their end.
+    pub(super) fn workers(&self) -> Vec<JoinHandle<()>> {
+        self.workers.take()
+    }
+
+    /// Every peer is gone: so is everything that was kept for it.
+    async fn check_that_nothing_is_left(&self) {
+        wait(15_000).await;
+        for task in self.tasks.take() {
+            task.await.expect("a connection's task neither hangs nor panics");
+        }
+        assert_eq!(self.open(), 0, "places of the process");
+        assert_eq!(self.shared.users.len(), 0, "users");
+        assert_eq!(self.shared.verifications.available_permits(), VERIFICATIONS, "lookups");
+        for (core, worker) in self.cores.iter().zip(0..) {
+            let core = core.borrow();
+            assert_eq!(core.connections.len(), 0, "connections of a worker");
+            assert_eq!(core.rooms.len(), 0, "rooms of a worker");
+            assert_eq!(self.shared.relay.waiting_bytes(worker), 0, "credit of an inbox");
+        }
+        let (rooms, resting) = self.shared.relay.rooms();
+        assert_eq!(rooms, resting, "rooms that are not empty");
+        if self.workers.borrow().is_empty() {
+            return;
+        }
+        wait(self.plan.history.age_ms + 2_000).await;
+        assert_eq!(self.shared.relay.rooms(), (0, 0), "rooms that forgot everything");
+        for worker in self.workers.take() {
+            assert!(!worker.is_finished(), "a worker ended by itself");
+        }
+    }
+}

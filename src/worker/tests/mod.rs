@@ -1,0 +1,10 @@
+//! Workers in a simulation: paused time, simulated streams, both ways out, one worker and two.
+//!
+//! Every scenario ends with the same question: is anything left of connections that are gone?
+
+mod clerk;
+mod closing;
+mod house;
+mod peer;
+mod pipe;
+mod sign_in;
