@@ -4,7 +4,9 @@
 
 mod clerk;
 mod closing;
+mod drain;
 mod house;
 mod peer;
 mod pipe;
 mod sign_in;
+mod users;
