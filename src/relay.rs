@@ -135,11 +135,16 @@ impl Relay {
 
     /// Queues a leave behind all that was published before, and counts the member out.
     pub(crate) fn leave(&self, caller: Caller, room: &Arc<SharedRoom>, now: Wall) {
+        self.leave_again(caller, room);
+        self.exit(caller.worker, room, now);
+    }
+
+    /// Queues another leave of somebody who was counted out: it is answered in the room's order.
+    pub(crate) fn leave_again(&self, caller: Caller, room: &Arc<SharedRoom>) {
         let ticket = LeaveTicket { connection: caller.connection, request: caller.request };
         let core = room.lock();
         let wake = self.push(caller.worker, room, Item::Leave(ticket));
         drop(core);
-        self.exit(caller.worker, room, now);
         self.wake(caller.worker, wake);
     }
 

@@ -1,6 +1,6 @@
 //! Carries out what the session wants done.
 
-use super::{Connection, Desk};
+use super::{Connection, Desk, seats::Leaving};
 use crate::{
     broker::Draft,
     outbox::{Frame, Refused},
@@ -56,13 +56,16 @@ impl Connection {
                     Err(why) => self.step(Event::JoinRefused { key, why }, desk),
                 }
             }
-            Action::Leave { key, room } => match self.seats.begin_leave(room.borrowed()) {
-                Some(room) => {
-                    let caller = self.caller(key, desk);
-                    desk.shared.relay.leave(caller, &room, desk.now.wall);
+            Action::Leave { key, room } => {
+                let caller = self.caller(key, desk);
+                match self.seats.begin_leave(room.borrowed(), key) {
+                    Some(Leaving::Member(room)) => {
+                        desk.shared.relay.leave(caller, &room, desk.now.wall);
+                    }
+                    Some(Leaving::Again(room)) => desk.shared.relay.leave_again(caller, &room),
+                    None => self.step(Event::Left { key }, desk),
                 }
-                None => self.step(Event::Left { key }, desk),
-            },
+            }
             Action::Evict { room } => self.seats.evict(room.borrowed(), self.key, desk),
             Action::Publish { .. } => self.publish(&action, desk),
             Action::Cut => self.transport.cut(),

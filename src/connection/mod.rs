@@ -26,7 +26,7 @@ use crate::{
     },
     relay::SharedRoom,
     room::{ConnKey, JoinTicket, LeaveTicket, RoomId, Seating},
-    session::{Event, Opening, Pulse, Session},
+    session::{Event, Opening, Pulse, RoomRefusal, Session},
     token::{Rejection, Verification},
 };
 use seats::Seats;
@@ -198,7 +198,10 @@ impl Connection {
         room: &SharedRoom,
         desk: &mut Desk,
     ) -> Seating {
-        let Some(seating) = self.seats.seating(room.id(), ticket.request) else {
+        let Some(seating) = self.seats.arrive(room.id(), ticket.request) else {
+            // The membership that this join would have confirmed was lost before it.
+            let why = RoomRefusal::Internal;
+            self.on_event(Event::JoinRefused { key: ticket.request, why }, desk);
             return Seating::None;
         };
         let recovered = match seating {
@@ -209,11 +212,7 @@ impl Connection {
             Event::Joined { key: ticket.request, epoch: &ticket.epoch, seq: ticket.seq, recovered };
         self.on_event(event, desk);
         // The answer may have been that the right is gone.
-        if self.seats.seating(room.id(), ticket.request).is_some() {
-            seating
-        } else {
-            Seating::None
-        }
+        if self.seats.is_entering(room.id()) { Seating::New } else { Seating::None }
     }
 
     /// The member of `room` has its place.
@@ -228,7 +227,7 @@ impl Connection {
         room: RoomId,
         desk: &mut Desk,
     ) -> Option<usize> {
-        let place = self.seats.leave(room);
+        let place = self.seats.leave(room, ticket.request);
         self.on_event(Event::Left { key: ticket.request }, desk);
         place
     }

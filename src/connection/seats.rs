@@ -7,7 +7,7 @@ use crate::{
     room::{ConnKey, RoomId, Seating},
     session::RequestKey,
 };
-use std::sync::Arc;
+use std::{mem, sync::Arc};
 
 /// The rooms of one connection; bounded by the room cap of its session.
 #[derive(Debug, Default)]
@@ -17,120 +17,138 @@ pub(super) struct Seats {
     pub(super) catching_up: bool,
 }
 
+/// A member is counted in when it asks to join, has a place when its join took effect, and is
+/// counted out when it asks to leave.
 #[derive(Debug)]
 struct Seat {
     room: Arc<SharedRoom>,
-    /// The join that it waits for.
-    request: RequestKey,
-    stage: Stage,
+    /// The join that it came with.
+    join: RequestKey,
+    /// The leave that it goes with.
+    leave: Option<RequestKey>,
+    spot: Spot,
 }
 
-/// A member is counted in when it asks to join, has a place when its join took effect, and is
-/// counted out when it asks to leave.
+/// Where the join of a seat is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Stage {
-    Joining,
-    Seated(usize),
-    /// With the place that it still has, if its join took effect before.
-    Leaving(Option<usize>),
+enum Spot {
+    /// In the room's queue.
+    Waiting,
+    /// Taking effect.
+    Entering,
+    /// Done: the member has this place.
+    At(usize),
 }
 
-impl Stage {
-    fn place(self) -> Option<usize> {
-        match self {
-            Self::Joining => None,
-            Self::Seated(place) => Some(place),
-            Self::Leaving(place) => place,
-        }
-    }
-
-    fn is_leaving(self) -> bool {
-        matches!(self, Self::Leaving(_))
-    }
+/// What a leave finds.
+#[derive(Debug)]
+pub(super) enum Leaving {
+    /// A member, to be counted out.
+    Member(Arc<SharedRoom>),
+    /// A leave that is on its way: this one is answered behind it.
+    Again(Arc<SharedRoom>),
 }
 
 impl Seats {
     /// The room called `name`, unless it is being left.
     pub(super) fn room(&self, name: RoomRef<'_>) -> Option<&Arc<SharedRoom>> {
-        self.seats
-            .iter()
-            .find(|seat| !seat.stage.is_leaving() && seat.room.name().borrowed() == name)
-            .map(|seat| &seat.room)
+        self.named(name).find(|seat| seat.leave.is_none()).map(|seat| &seat.room)
     }
 
     /// Every room that has a place.
     pub(super) fn rooms(&self) -> impl Iterator<Item = RoomId> + '_ {
-        self.seats.iter().filter(|seat| seat.stage.place().is_some()).map(|seat| seat.room.id())
+        let seated = |seat: &&Seat| matches!(seat.spot, Spot::At(_));
+        self.seats.iter().filter(seated).map(|seat| seat.room.id())
     }
 
     /// A member was counted in.
-    pub(super) fn enter(&mut self, room: Arc<SharedRoom>, request: RequestKey) {
-        self.seats.push(Seat { room, request, stage: Stage::Joining });
+    pub(super) fn enter(&mut self, room: Arc<SharedRoom>, join: RequestKey) {
+        self.seats.push(Seat { room, join, leave: None, spot: Spot::Waiting });
     }
 
-    /// What the join `request` finds when it takes effect in `room`: no seat at all if it was
-    /// given up meanwhile, [`Seating::None`] if the member has its place already.
-    pub(super) fn seating(&self, room: RoomId, request: RequestKey) -> Option<Seating> {
-        self.seats.iter().filter(|seat| seat.room.id() == room).find_map(|seat| {
-            match seat.stage.place() {
-                Some(_) => Some(Seating::None),
-                None => (seat.request == request).then_some(Seating::New),
-            }
-        })
+    /// What the join `request` finds when it takes effect in `room`: a seat of its own, or the
+    /// one that the member has already; none at all if that was given up meanwhile.
+    pub(super) fn arrive(&mut self, room: RoomId, request: RequestKey) -> Option<Seating> {
+        let own = |seat: &&mut Seat| seat.spot == Spot::Waiting && seat.join == request;
+        if let Some(seat) = self.at(room).find(own) {
+            seat.spot = Spot::Entering;
+            return Some(Seating::New);
+        }
+        self.at(room).any(|seat| matches!(seat.spot, Spot::At(_))).then_some(Seating::None)
     }
 
-    /// The member has its place.
+    /// Whether a join into `room` is taking effect.
+    pub(super) fn is_entering(&mut self, room: RoomId) -> bool {
+        self.at(room).any(|seat| seat.spot == Spot::Entering)
+    }
+
+    /// The member whose join took effect has its place.
     pub(super) fn seat(&mut self, room: RoomId, place: usize) {
-        let waiting = |seat: &&mut Seat| seat.room.id() == room && seat.stage.place().is_none();
-        if let Some(seat) = self.seats.iter_mut().find(waiting) {
-            seat.stage = match seat.stage {
-                Stage::Leaving(_) => Stage::Leaving(Some(place)),
-                Stage::Joining | Stage::Seated(_) => Stage::Seated(place),
-            };
+        if let Some(seat) = self.at(room).find(|seat| seat.spot == Spot::Entering) {
+            seat.spot = Spot::At(place);
         }
     }
 
-    /// The member asked to leave: it is counted out, and its place goes in the room's order.
-    pub(super) fn begin_leave(&mut self, name: RoomRef<'_>) -> Option<Arc<SharedRoom>> {
-        let seat = self
-            .seats
-            .iter_mut()
-            .find(|seat| !seat.stage.is_leaving() && seat.room.name().borrowed() == name)?;
-        seat.stage = Stage::Leaving(seat.stage.place());
-        Some(Arc::clone(&seat.room))
+    /// The member asked to leave: its place goes in the room's order.
+    pub(super) fn begin_leave(
+        &mut self,
+        name: RoomRef<'_>,
+        request: RequestKey,
+    ) -> Option<Leaving> {
+        let mut seats = self.seats.iter_mut().filter(|seat| seat.room.name().borrowed() == name);
+        if let Some(seat) = seats.find(|seat| seat.leave.is_none()) {
+            seat.leave = Some(request);
+            return Some(Leaving::Member(Arc::clone(&seat.room)));
+        }
+        self.named(name).next().map(|seat| Leaving::Again(Arc::clone(&seat.room)))
     }
 
-    /// A leave took effect; returns the place that becomes free.
-    pub(super) fn leave(&mut self, room: RoomId) -> Option<usize> {
-        let at =
-            self.seats.iter().position(|seat| seat.stage.is_leaving() && seat.room.id() == room)?;
-        self.seats.swap_remove(at).stage.place()
+    /// The leave `request` took effect; returns the place that becomes free.
+    pub(super) fn leave(&mut self, room: RoomId, request: RequestKey) -> Option<usize> {
+        let goes = |seat: &Seat| seat.leave == Some(request) && seat.room.id() == room;
+        let at = self.seats.iter().position(goes)?;
+        self.seats.swap_remove(at).place()
     }
 
-    /// Gives one room up at once.
+    /// Gives one room up at once. A join that waits stays: it is judged when it takes effect.
     pub(super) fn evict(&mut self, name: RoomRef<'_>, key: ConnKey, desk: &mut Desk) {
-        while let Some(at) = self.seats.iter().position(|seat| seat.room.name().borrowed() == name)
-        {
-            let seat = self.seats.swap_remove(at);
-            give_up(&seat, key, desk);
+        let goes = |seat: &Seat| seat.spot != Spot::Waiting && seat.room.name().borrowed() == name;
+        while let Some(at) = self.seats.iter().position(goes) {
+            give_up(&self.seats.swap_remove(at), key, desk);
         }
     }
 
     /// Gives every room up at once.
     pub(super) fn vacate(&mut self, key: ConnKey, desk: &mut Desk) {
-        for seat in self.seats.drain(..) {
+        for seat in mem::take(&mut self.seats) {
             give_up(&seat, key, desk);
         }
-        self.seats = Vec::new();
+    }
+
+    fn named<'s, 'n>(&'s self, name: RoomRef<'n>) -> impl Iterator<Item = &'s Seat> + use<'s, 'n> {
+        self.seats.iter().filter(move |seat| seat.room.name().borrowed() == name)
+    }
+
+    fn at(&mut self, room: RoomId) -> impl Iterator<Item = &mut Seat> {
+        self.seats.iter_mut().filter(move |seat| seat.room.id() == room)
+    }
+}
+
+impl Seat {
+    fn place(&self) -> Option<usize> {
+        match self.spot {
+            Spot::Waiting | Spot::Entering => None,
+            Spot::At(place) => Some(place),
+        }
     }
 }
 
 fn give_up(seat: &Seat, connection: ConnKey, desk: &mut Desk) {
-    if !seat.stage.is_leaving() {
+    if seat.leave.is_none() {
         let shared = Arc::clone(&desk.shared);
         shared.relay.exit(desk.worker, &seat.room, desk.now.wall);
     }
-    if let Some(place) = seat.stage.place() {
+    if let Some(place) = seat.place() {
         desk.departures.push(Departure { room: seat.room.id(), connection, place });
     }
 }

@@ -8,5 +8,6 @@ mod drain;
 mod house;
 mod peer;
 mod pipe;
+mod rooms;
 mod sign_in;
 mod users;
