@@ -188,7 +188,7 @@ impl Connection {
 
     /// Some room has more for this connection than fits now.
     pub(crate) fn fell_behind(&mut self) {
-        self.seats.catching_up = true;
+        self.seats.behind_at = Some(self.transport.outbox().bytes());
     }
 
     /// A join took effect.
@@ -230,6 +230,12 @@ impl Connection {
         let place = self.seats.leave(room, ticket.request);
         self.on_event(Event::Left { key: ticket.request }, desk);
         place
+    }
+
+    /// Bytes that wait to be written.
+    #[cfg(test)]
+    pub(crate) fn queued_bytes(&self) -> usize {
+        self.transport.outbox().bytes()
     }
 
     /// Writes what the turn queued; wakes the task if the stream takes no more.
@@ -296,10 +302,12 @@ impl Connection {
         }
     }
 
-    /// Lets rooms go on that wait for this outbox to drain.
+    /// Lets rooms go on that wait for this outbox to drain: once it did drain, because what is
+    /// next may be larger than the space above the low mark.
     fn feed_members(&mut self, desk: &mut Desk) {
-        if self.seats.catching_up && self.is_hungry() {
-            self.seats.catching_up = false;
+        let outbox = self.transport.outbox();
+        let drained = |at: &mut usize| outbox.is_empty() || outbox.bytes() < *at;
+        if self.is_hungry() && self.seats.behind_at.take_if(drained).is_some() {
             desk.hungry.extend(self.seats.rooms());
         }
     }

@@ -13,8 +13,8 @@ use std::{mem, sync::Arc};
 #[derive(Debug, Default)]
 pub(super) struct Seats {
     seats: Vec<Seat>,
-    /// Whether some room has more than the outbox took.
-    pub(super) catching_up: bool,
+    /// Some room has more than the outbox took when it held this many bytes.
+    pub(super) behind_at: Option<usize>,
 }
 
 /// A member is counted in when it asks to join, has a place when its join took effect, and is

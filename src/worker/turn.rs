@@ -197,13 +197,19 @@ impl Audience<RoomLog> for Hall<'_> {
     }
 
     fn wait(&mut self, member: ConnKey) {
-        if let Some((connection, _)) = self.find(member) {
+        let Some(connection) = self.connections.get_mut(member.index as usize) else { return };
+        if connection.key() == member {
             connection.fell_behind();
+            // A full outbox comes back by itself when it drains.
+            if connection.is_hungry() {
+                self.find(member);
+            }
         }
     }
 
     fn is_hungry(&self, to: ConnKey) -> bool {
-        self.connections.get(to.index as usize).is_some_and(|connection| connection.is_hungry())
+        let connection = self.connections.get(to.index as usize);
+        connection.is_some_and(|connection| connection.key() == to && connection.is_hungry())
     }
 
     fn read(

@@ -10,4 +10,5 @@ mod peer;
 mod pipe;
 mod rooms;
 mod sign_in;
+mod slow;
 mod users;
