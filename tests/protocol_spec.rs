@@ -174,10 +174,11 @@ fn limits_of_the_core() -> BTreeMap<&'static str, u64> {
     all
 }
 
-fn limits_of_a_session() -> [(&'static str, u64); 18] {
+fn limits_of_a_session() -> [(&'static str, u64); 20] {
     let it = SessionLimits::default();
     let SessionLimits { message_bytes, transport_bytes, fragments, messages_per_s, burst, .. } = it;
     let SessionLimits { joins_per_s, others_per_s, others_burst, rooms, in_flight, .. } = it;
+    let SessionLimits { refreshes_per_s, refreshes_burst, .. } = it;
     let SessionLimits { outbox_bytes, refusals, bugs, bug_window_ms, .. } = it;
     let SessionLimits { invalid_refreshes, refresh_grace_ms, .. } = it;
     let SessionLimits { heartbeat_interval_ms, heartbeat_timeout_ms, .. } = it;
@@ -190,6 +191,8 @@ fn limits_of_a_session() -> [(&'static str, u64); 18] {
         ("joins_per_s", joins_per_s.into()),
         ("others_per_s", others_per_s.into()),
         ("others_burst", others_burst.into()),
+        ("refreshes_per_s", refreshes_per_s.into()),
+        ("refreshes_burst", refreshes_burst.into()),
         ("rooms", rooms.into()),
         ("in_flight", in_flight.into()),
         ("outbox_bytes", outbox_bytes.into()),

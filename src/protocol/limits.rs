@@ -38,6 +38,10 @@ pub struct SessionLimits {
     pub others_per_s: u32,
     /// Everything else at once.
     pub others_burst: u32,
+    /// `auth`s a second after the verdict: each may cost a signature check.
+    pub refreshes_per_s: u32,
+    /// `auth`s at once after the verdict.
+    pub refreshes_burst: u32,
     /// Rooms of one connection.
     pub rooms: u32,
     /// Requests without an answer; at this many the server stops reading.
@@ -71,6 +75,8 @@ impl Default for SessionLimits {
             joins_per_s: 10,
             others_per_s: 50,
             others_burst: 200,
+            refreshes_per_s: 1,
+            refreshes_burst: 20,
             rooms: 128,
             in_flight: 64,
             outbox_bytes: 1024 * 1024,

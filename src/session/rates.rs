@@ -2,9 +2,6 @@
 
 use crate::protocol::time::Time;
 
-/// `auth` messages a second after the verdict, and at once: each may cost a signature check.
-pub(super) const REFRESH_RATE: Rate = Rate { per_s: 1, burst: 20 };
-
 /// What a request draws on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind {

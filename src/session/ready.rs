@@ -6,7 +6,7 @@ use super::{
     heartbeat::{Beat, Heartbeat},
     in_flight::InFlight,
     life::{Warning, ends_at, on_clock},
-    rates::{Kind, Over, REFRESH_RATE, Rate, Rates},
+    rates::{Kind, Over, Rate, Rates},
     refresh::Pending,
     rooms::Rooms,
     turn::{About, Echo, End, Turn, Verdict, recall, refusal},
@@ -186,7 +186,7 @@ impl Ready {
         match kind {
             Kind::Message => Rate { per_s: self.messages_per_s(about), burst: limits.burst },
             Kind::Join => Rate { per_s: limits.joins_per_s, burst: self.room_cap(about) },
-            Kind::Refresh => REFRESH_RATE,
+            Kind::Refresh => Rate { per_s: limits.refreshes_per_s, burst: limits.refreshes_burst },
             Kind::Other => Rate { per_s: limits.others_per_s, burst: limits.others_burst },
         }
     }
