@@ -1,5 +1,7 @@
-//! One listener feeds all workers: sockets are handed out unregistered, in turn.
+//! One listener feeds all workers: sockets are handed out unregistered, in turn. Once the server
+//! drains it answers them itself, because a worker without connections is gone at once.
 
+use super::{handshake::FrontDoor, http::Site};
 use crate::worker::Control;
 use socket2::{Domain, Protocol, Socket, Type};
 use std::{
@@ -8,7 +10,7 @@ use std::{
     sync::Arc,
     time::Duration,
 };
-use tokio::sync::mpsc;
+use tokio::{sync::mpsc, task::JoinSet};
 
 /// Connections that the kernel keeps for us.
 const BACKLOG: i32 = 4_096;
@@ -32,14 +34,21 @@ pub(super) struct Acceptor {
     listener: tokio::net::TcpListener,
     controls: Arc<[mpsc::Sender<Control>]>,
     next: usize,
+    site: Arc<Site>,
+    door: Arc<FrontDoor>,
+    /// Sockets that came during the drain; each has the time of a handshake.
+    turned_away: JoinSet<()>,
 }
 
 impl Acceptor {
     pub(super) fn new(
         listener: TcpListener,
         controls: Arc<[mpsc::Sender<Control>]>,
+        site: Arc<Site>,
+        door: Arc<FrontDoor>,
     ) -> io::Result<Self> {
-        Ok(Self { listener: tokio::net::TcpListener::from_std(listener)?, controls, next: 0 })
+        let listener = tokio::net::TcpListener::from_std(listener)?;
+        Ok(Self { listener, controls, next: 0, site, door, turned_away: JoinSet::new() })
     }
 
     /// Accepts until the listener is broken.
@@ -48,6 +57,10 @@ impl Acceptor {
             let accepted = self.listener.accept().await;
             let handed_out =
                 match accepted.and_then(|(stream, peer)| Ok((unregister(stream)?, peer))) {
+                    Ok((stream, _)) if self.site.is_draining() => {
+                        self.turn_away(stream);
+                        Ok(())
+                    }
                     Ok((stream, peer)) => {
                         self.hand_out(stream, peer).await;
                         Ok(())
@@ -68,6 +81,14 @@ impl Acceptor {
             // A worker that is gone has ended the server.
             let _ = control.send(Control::Accept(stream, peer)).await;
         }
+    }
+
+    /// Answers a socket of a server that drains.
+    fn turn_away(&mut self, stream: TcpStream) {
+        while self.turned_away.try_join_next().is_some() {}
+        let handshake = self.door.handshake(stream);
+        // A site that drains lets nobody enter.
+        self.turned_away.spawn(async move { drop(handshake.await) });
     }
 }
 

@@ -6,6 +6,7 @@ use crate::{
     worker::{Receiving, Reception},
 };
 use std::{
+    future::Future,
     io,
     sync::{Arc, atomic::AtomicUsize},
     time::Duration,
@@ -33,21 +34,30 @@ impl FrontDoor {
     pub(super) fn new(site: Arc<Site>, open: Arc<AtomicUsize>, capacity: usize) -> Self {
         Self { site, open, capacity }
     }
-}
 
-impl Reception for FrontDoor {
-    fn receive(&self, stream: std::net::TcpStream) -> Receiving {
+    /// Serves a socket up to its 101 or its plain answer; once the site drains every handshake is
+    /// refused.
+    pub(super) fn handshake(
+        &self,
+        stream: std::net::TcpStream,
+    ) -> impl Future<Output = io::Result<Option<Entrance>>> + Send + use<> {
         let site = Arc::clone(&self.site);
         let (slot, others) = Slot::take(&self.open);
         let full = others >= self.capacity;
-        Box::pin(async move {
+        async move {
             let stream = TcpStream::from_std(stream)?;
             let patience = Duration::from_millis(HANDSHAKE_MS);
             match time::timeout(patience, shake_hands(stream, site, slot, full)).await {
                 Ok(entrance) => entrance,
                 Err(_) => Err(io::ErrorKind::TimedOut.into()),
             }
-        })
+        }
+    }
+}
+
+impl Reception for FrontDoor {
+    fn receive(&self, stream: std::net::TcpStream) -> Receiving {
+        Box::pin(self.handshake(stream))
     }
 }
 

@@ -168,8 +168,9 @@ impl Server {
         let site = Arc::new(Site::new(settings.origins.clone()));
         let capacity = descriptors::connections(settings.connections);
         let mut crew = Crew::start(settings, workers, &site, capacity).map_err(RunError::Start)?;
+        let (controls, door) = (Arc::clone(&crew.controls), Arc::clone(&crew.door));
         let acceptor =
-            Acceptor::new(listener, Arc::clone(&crew.controls)).map_err(RunError::Accept)?;
+            Acceptor::new(listener, controls, Arc::clone(&site), door).map_err(RunError::Accept)?;
         let accepting = acceptor.run();
         tokio::pin!(accepting);
         site.set_ready(true);
@@ -193,6 +194,7 @@ impl Server {
 /// The workers on their threads.
 struct Crew {
     controls: Arc<[mpsc::Sender<Control>]>,
+    door: Arc<FrontDoor>,
     /// Each ready when its worker has returned or died.
     ends: FuturesUnordered<oneshot::Receiver<()>>,
 }
@@ -214,7 +216,7 @@ impl Crew {
             verifications: Arc::new(Semaphore::new(VERIFICATIONS)),
         });
         let open = Arc::new(AtomicUsize::new(0));
-        let reception = Arc::new(FrontDoor::new(Arc::clone(site), open, capacity));
+        let door = Arc::new(FrontDoor::new(Arc::clone(site), open, capacity));
         let (controls, receivers): (Vec<_>, Vec<_>) =
             (0..workers).map(|_| mpsc::channel(CONTROLS)).unzip();
         let controls: Arc<[_]> = controls.into();
@@ -225,13 +227,13 @@ impl Crew {
                 index: u16::try_from(index).unwrap_or(u16::MAX),
                 shared: Arc::clone(&shared),
                 terms: terms.clone(),
-                reception: Arc::clone(&reception) as Arc<_>,
+                reception: Arc::clone(&door) as Arc<_>,
                 clock,
                 controls: Arc::clone(&controls),
             };
             ends.push(spawn(place, receiver)?);
         }
-        Ok(Self { controls, ends })
+        Ok(Self { controls, door, ends })
     }
 
     /// Ends every connection within `drain_ms`, and waits until every worker has returned.

@@ -6,7 +6,7 @@ use crate::support::{
     soon,
     token::Turnstile,
 };
-use serde_json::json;
+use serde_json::{Value, json};
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 use tokio::time::Instant;
 
@@ -68,6 +68,23 @@ async fn sessions_are_served_until_their_close_and_nobody_new_is_let_in() {
     }
 }
 
+/// A worker without connections must not stop answering while others still drain.
+#[tokio::test]
+async fn one_session_is_enough_to_keep_all_workers_answering() {
+    let host = Host::start(2, |settings| settings.drain_ms = DRAIN_MS);
+    let addr = host.addr;
+    let mut alice = host.enter("alice").await;
+    let running = host.shut_down();
+    alice.expect("reconnect").await;
+    for _ in 0..6 {
+        let ready = status(addr, "GET /readyz HTTP/1.1\r\nHost: test\r\n\r\n").await;
+        assert!(ready.starts_with("HTTP/1.1 503 "), "{ready:?}");
+    }
+    restarted(&mut alice).await;
+    drop(alice);
+    soon("the end", running).await.expect("no panic").expect("no failure");
+}
+
 #[tokio::test]
 async fn an_empty_server_ends_at_once_and_a_silent_peer_does_not_hold_it() {
     for workers in crate::WORKERS {
@@ -99,6 +116,41 @@ async fn a_verification_under_way_is_not_waited_for() {
         let running = host.shut_down();
         restarted(&mut alice).await;
         drop(alice);
+        soon("the end", running).await.expect("no panic").expect("no failure");
+    }
+}
+
+#[tokio::test]
+async fn delays_are_spread() {
+    let host = Host::start(2, |settings| settings.drain_ms = 500);
+    let mut peers = Vec::new();
+    for n in 0..20 {
+        peers.push(host.enter(&format!("user {n}")).await);
+    }
+    let running = host.shut_down();
+    let mut delays = Vec::new();
+    for peer in &mut peers {
+        let reconnect: Value = peer.expect("reconnect").await;
+        delays.push(reconnect["after_ms"].as_u64().expect("milliseconds"));
+        restarted(peer).await;
+    }
+    drop(peers);
+    delays.sort_unstable();
+    delays.dedup();
+    assert!(delays.len() > 5, "{delays:?}");
+    soon("the end", running).await.expect("no panic").expect("no failure");
+}
+
+#[tokio::test]
+async fn without_any_time_there_is_still_a_close() {
+    for workers in crate::WORKERS {
+        let host = Host::start(workers, |settings| settings.drain_ms = 0);
+        let mut ready = host.member("alice", "lobby").await;
+        let mut waiting = host.peer().await;
+        let running = host.shut_down();
+        ready.expect("reconnect").await;
+        restarted(&mut ready).await;
+        restarted(&mut waiting).await;
         soon("the end", running).await.expect("no panic").expect("no failure");
     }
 }

@@ -53,7 +53,8 @@ impl Site {
         self.ready.load(Ordering::Relaxed) && !self.is_draining()
     }
 
-    fn is_draining(&self) -> bool {
+    /// Whether nobody new is let in.
+    pub(crate) fn is_draining(&self) -> bool {
         self.draining.load(Ordering::Relaxed)
     }
 
