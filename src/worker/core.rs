@@ -165,6 +165,18 @@ impl Core {
         self.carry_out();
     }
 
+    /// The time to drain is over: every connection gets its Close now, even if a busy machine has
+    /// let no timer fire since its last call was due.
+    pub(super) fn finish(&mut self) {
+        self.tick();
+        let keys: Vec<ConnKey> = self.connections.iter().map(|(_, c)| c.key()).collect();
+        for key in keys {
+            self.with(key, Connection::on_time);
+            self.flush(key);
+        }
+        self.carry_out();
+    }
+
     /// Lets every connection act whose time has come.
     pub(super) fn on_time(&mut self) {
         let now = self.desk.now.time;

@@ -131,7 +131,7 @@ impl Worker {
             tokio::select! {
                 biased;
                 () = emptied => return,
-                () = time::sleep_until(deadline) => return,
+                () = time::sleep_until(deadline) => return self.core.borrow_mut().finish(),
                 control = controls.recv() => match control {
                     Some(Control::Accept(stream, peer)) => self.accept(stream, peer),
                     Some(Control::Replace(key)) => self.core.borrow_mut().replace(key),
