@@ -200,9 +200,9 @@ async fn whatever_a_peer_does_it_is_told_clearly_and_leaves_nothing_behind() {
             settings.verifier = Arc::new(Doors(turnstile.clone()));
             settings.connections = peers + 2;
             settings.connections_per_user = u32::try_from(peers).expect("few");
-            settings.rules.auth.deadline_ms = 2_000;
+            settings.rules.auth.deadline_ms = 3_000;
             settings.rules.session.heartbeat_interval_ms = 300;
-            settings.rules.session.heartbeat_timeout_ms = 300;
+            settings.rules.session.heartbeat_timeout_ms = 1_000;
         });
         let members = [host.member("alice", ROOM).await, host.member("bob", ROOM).await];
         let over = AtomicBool::new(false);

@@ -130,7 +130,7 @@ async fn a_token_that_ends_is_announced_and_then_ends_the_session() {
     for workers in crate::WORKERS {
         let host = Host::start(workers, |_| {});
         let mut bob = host.member("bob", "lobby").await;
-        let life = 600;
+        let life = 1_500;
         let end = token::now().as_ms() + life;
         let (mut alice, _) = host.enter_with(&ending_in("alice", life as i64)).await;
         alice.join("lobby").await;
@@ -151,8 +151,8 @@ async fn a_refresh_in_time_carries_the_session_over_the_end_of_its_token() {
         let turnstile = Turnstile::shut();
         turnstile.let_pass(1);
         let host = Host::start(workers, |settings| settings.verifier = Arc::new(turnstile.clone()));
-        let end = token::now().as_ms() + 400;
-        let (mut alice, _) = host.enter_with(&ending_in("alice", 400)).await;
+        let end = token::now().as_ms() + 2_000;
+        let (mut alice, _) = host.enter_with(&ending_in("alice", 2_000)).await;
         alice.expect("auth_expiring").await;
         // The verdict comes after the end of the old token, which waits for it.
         alice.say(refresh(&token::token("alice"))).await;
@@ -186,17 +186,17 @@ async fn an_early_warning_comes_at_once_and_once_for_each_token() {
     host.stop().await;
 }
 
-fn host_with_heartbeat(workers: usize) -> Host {
+fn host_with_heartbeat(workers: usize, timeout_ms: u64) -> Host {
     Host::start(workers, |settings| {
         settings.rules.session.heartbeat_interval_ms = 100;
-        settings.rules.session.heartbeat_timeout_ms = 200;
+        settings.rules.session.heartbeat_timeout_ms = timeout_ms;
     })
 }
 
 #[tokio::test]
 async fn silence_is_asked_for_a_sign_of_life_and_then_ends() {
     for workers in crate::WORKERS {
-        let host = host_with_heartbeat(workers);
+        let host = host_with_heartbeat(workers, 200);
         let mut alice = host.member("alice", "lobby").await;
         // Something went out in the first interval: no text `ping` needed in it.
         while alice.listen().await != Heard::Ping(vec![]) {}
@@ -205,7 +205,7 @@ async fn silence_is_asked_for_a_sign_of_life_and_then_ends() {
     }
 }
 
-/// Listens for three Pings, and answers each with these bytes.
+/// Listens for five Pings and two texts, and answers each Ping with these bytes.
 async fn lives_on(mut peer: Peer, sign: Vec<u8>) {
     let (mut pings, mut texts) = (0, 0);
     while pings < 5 || texts < 2 {
@@ -225,7 +225,7 @@ async fn lives_on(mut peer: Peer, sign: Vec<u8>) {
 
 #[tokio::test]
 async fn any_byte_is_a_sign_of_life() {
-    let host = host_with_heartbeat(2);
+    let host = host_with_heartbeat(2, 2_000);
     // A frame that goes on for ever is one, too.
     let mut endless = host.enter("carol").await;
     endless.send(&Frame::text("").claiming(1_000)).await;

@@ -276,7 +276,8 @@ impl Peer {
             _ => panic!("a masked frame of the server"),
         };
         self.unread.get(header..header + len)?;
-        let payload = self.unread.drain(..header + len).skip(header).collect::<Vec<u8>>();
+        let rest = self.unread.split_off(header + len);
+        let payload = std::mem::replace(&mut self.unread, rest).split_off(header);
         let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).expect("UTF-8");
         Some(match first {
             0x81 => Heard::Text(text(&payload)),
