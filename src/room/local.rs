@@ -1,5 +1,8 @@
 //! One worker's side of a room: members as cursors, and the fan-out by turns.
 
+#[cfg(test)]
+mod tests;
+
 use super::{
     Room,
     inbox::{Credit, Item},
@@ -124,14 +127,16 @@ impl<L> LocalRoom<L> {
         }
     }
 
-    /// Serves items until `quantum` members were offered something. `true` if more is to do.
+    /// Serves items until `quantum` members were offered or answered something. `true` if more is
+    /// to do.
     pub(crate) fn serve(&mut self, quantum: &mut usize, audience: &mut impl Audience<L>) -> bool {
         loop {
             if self.batch.deliveries.is_empty() {
-                let more = self.begin_batch(audience);
+                let more = self.begin_batch(quantum, audience);
                 self.catch_up(quantum, audience);
                 if !more {
-                    return *quantum == 0 && self.has_members_behind();
+                    let rest = self.has_members_behind() || !self.pending.is_empty();
+                    return *quantum == 0 && rest;
                 }
             }
             if !self.hand_out(quantum, audience) {
@@ -140,14 +145,17 @@ impl<L> LocalRoom<L> {
         }
     }
 
-    /// Gathers the next messages; joins and leaves on the way take effect. `false` if none wait.
-    fn begin_batch(&mut self, audience: &mut impl Audience<L>) -> bool {
+    /// Gathers the next messages; joins and leaves on the way take effect. `false` if there are
+    /// none, or the quantum is used up before them.
+    fn begin_batch(&mut self, quantum: &mut usize, audience: &mut impl Audience<L>) -> bool {
         while let Some(item) = self.pending.pop_front() {
             match item {
-                Item::Join(ticket) if self.batch.deliveries.is_empty() => {
+                Item::Join(ticket) if self.batch.deliveries.is_empty() && *quantum > 0 => {
+                    *quantum -= 1;
                     self.join(&ticket, audience);
                 }
-                Item::Leave(ticket) if self.batch.deliveries.is_empty() => {
+                Item::Leave(ticket) if self.batch.deliveries.is_empty() && *quantum > 0 => {
+                    *quantum -= 1;
                     if let Some(place) = audience.left(ticket, &self.room) {
                         self.remove(place);
                     }
