@@ -4,6 +4,9 @@
 //! that have members there before the mutex is free again: the order of the log is the order that
 //! every worker sees. Nothing is delivered that is not committed.
 
+#[cfg(test)]
+mod tests;
+
 use crate::{
     broker::{Broker, Delivery, Draft, Log, Publishing, ReadBudget},
     protocol::{client_message::Since, room_name::RoomName, time::Wall},
