@@ -194,7 +194,7 @@ async fn whatever_a_peer_does_it_is_told_clearly_and_leaves_nothing_behind() {
     let attacks = attacks();
     let states = [State::AwaitingAuth, State::Verifying, State::Ready, State::Closing];
     let peers = attacks.len() * states.len();
-    for workers in crate::WORKERS {
+    crate::at_once(async |workers| {
         let turnstile = Turnstile::shut();
         let host = Host::start(workers, |settings| {
             settings.verifier = Arc::new(Doors(turnstile.clone()));
@@ -226,7 +226,8 @@ async fn whatever_a_peer_does_it_is_told_clearly_and_leaves_nothing_behind() {
         }
         assert_eq!(held[0].join(ROOM).await["seq"], seq);
         host.stop().await;
-    }
+    })
+    .await;
 }
 
 /// Signs in as mallory, however often it takes.

@@ -35,7 +35,7 @@ async fn restarted(peer: &mut Peer) -> u64 {
 
 #[tokio::test]
 async fn sessions_are_served_until_their_close_and_nobody_new_is_let_in() {
-    for workers in crate::WORKERS {
+    crate::at_once(async |workers| {
         let host = Host::start(workers, |settings| settings.drain_ms = DRAIN_MS);
         let addr = host.addr;
         let mut alice = host.member("alice", "lobby").await;
@@ -65,7 +65,8 @@ async fn sessions_are_served_until_their_close_and_nobody_new_is_let_in() {
         soon("the end", running).await.expect("no panic").expect("no failure");
         assert!(began.elapsed() < Duration::from_millis(DRAIN_MS + 1_000), "{:?}", began.elapsed());
         assert!(tokio::net::TcpStream::connect(addr).await.is_err(), "nobody listens");
-    }
+    })
+    .await;
 }
 
 /// A worker without connections must not stop answering while others still drain.
@@ -104,7 +105,7 @@ async fn an_empty_server_ends_at_once_and_a_silent_peer_does_not_hold_it() {
 
 #[tokio::test]
 async fn a_verification_under_way_is_not_waited_for() {
-    for workers in crate::WORKERS {
+    crate::at_once(async |workers| {
         let turnstile = Turnstile::shut();
         let host = Host::start(workers, |settings| {
             settings.drain_ms = DRAIN_MS;
@@ -117,7 +118,8 @@ async fn a_verification_under_way_is_not_waited_for() {
         restarted(&mut alice).await;
         drop(alice);
         soon("the end", running).await.expect("no panic").expect("no failure");
-    }
+    })
+    .await;
 }
 
 #[tokio::test]

@@ -26,3 +26,9 @@ mod verdict;
 
 /// Every contract holds with one worker and with two.
 const WORKERS: [usize; 2] = [1, 2];
+
+/// Runs a test that has to wait for time to pass with both at once.
+async fn at_once(test: impl AsyncFn(usize)) {
+    let [one, two] = WORKERS;
+    tokio::join!(test(one), test(two));
+}

@@ -46,10 +46,11 @@ async fn fill(host: &Host, slow: &mut Peer) -> Peer {
 
 #[tokio::test]
 async fn a_slow_reader_catches_up_from_history() {
-    for workers in crate::WORKERS {
+    crate::at_once(async |workers| {
         let host = Host::start(workers, |settings| small_outbox(settings, 10_000));
         let (mut slow, _) = slow_member(&host).await;
         let mut author = fill(&host, &mut slow).await;
+        slow.widen();
         for n in 1..=POSTS {
             let message = slow.expect("message").await;
             assert_eq!((&message["seq"], &message["payload"][0]), (&json!(n), &json!(n)));
@@ -57,15 +58,17 @@ async fn a_slow_reader_catches_up_from_history() {
         author.post("busy", json!("live again")).await;
         slow.expect_post(POSTS + 1, json!("live again")).await;
         host.stop().await;
-    }
+    })
+    .await;
 }
 
 #[tokio::test]
 async fn a_slow_reader_that_history_has_left_behind_is_told_to_come_back() {
-    for workers in crate::WORKERS {
+    crate::at_once(async |workers| {
         let host = Host::start(workers, |settings| small_outbox(settings, 16));
         let (mut slow, joined) = slow_member(&host).await;
         fill(&host, &mut slow).await;
+        slow.widen();
         let mut last = 0;
         let error = loop {
             let message = slow.hear().await;
@@ -87,7 +90,8 @@ async fn a_slow_reader_that_history_has_left_behind_is_told_to_come_back() {
         let joined = back.join_since("busy", since).await;
         assert_eq!((&joined["recovered"], &joined["seq"]), (&json!(false), &json!(POSTS)));
         host.stop().await;
-    }
+    })
+    .await;
 }
 
 #[tokio::test]

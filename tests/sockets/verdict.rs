@@ -28,7 +28,7 @@ fn in_time(began: Instant) {
 
 #[tokio::test]
 async fn silence_ends_at_the_deadline() {
-    for workers in crate::WORKERS {
+    crate::at_once(async |workers| {
         let host = host_with_deadline(workers);
         // The clock of the server starts between these two lines.
         let began = Instant::now();
@@ -36,7 +36,8 @@ async fn silence_ends_at_the_deadline() {
         peer.closed(4408, "auth_timeout", "backoff").await;
         in_time(began);
         host.stop().await;
-    }
+    })
+    .await;
 }
 
 /// Sends one piece after the other, until the server says something other than Pong.
@@ -253,7 +254,7 @@ async fn nothing_from_an_unauthenticated_client_reaches_a_room() {
 
 #[tokio::test]
 async fn a_key_source_that_hangs_is_our_fault() {
-    for workers in crate::WORKERS {
+    crate::at_once(async |workers| {
         let turnstile = Turnstile::shut();
         let host = Host::start(workers, |settings| {
             settings.rules.auth.deadline_ms = DEADLINE.as_millis() as u64;
@@ -266,7 +267,8 @@ async fn a_key_source_that_hangs_is_our_fault() {
         assert_eq!(error["id"], "a");
         in_time(began);
         host.stop().await;
-    }
+    })
+    .await;
 }
 
 #[tokio::test]

@@ -126,6 +126,11 @@ impl Peer {
         soon("a reset", self.stream.ready(Interest::ERROR)).await.expect("readiness");
     }
 
+    /// Its kernel takes in much from now on.
+    pub(crate) fn widen(&self) {
+        SockRef::from(&self.stream).set_recv_buffer_size(1024 * 1024).expect("a large buffer");
+    }
+
     /// Goes with a reset.
     pub(crate) fn reset(self) {
         SockRef::from(&self.stream).set_linger(Some(Duration::ZERO)).expect("linger");
