@@ -327,3 +327,24 @@ async fn a_close_of_the_client_is_echoed_in_every_state() {
         host.stop().await;
     }
 }
+
+#[tokio::test]
+async fn a_fin_ends_it_in_every_state() {
+    for workers in crate::WORKERS {
+        let turnstile = Turnstile::shut();
+        turnstile.let_pass(1);
+        let host = Host::start(workers, |settings| settings.verifier = Arc::new(turnstile.clone()));
+        let ready = host.member("alice", "lobby").await;
+        let mut verifying = host.peer().await;
+        verifying.say(auth("bob")).await;
+        turnstile.asked(2).await;
+        // Long before any deadline.
+        let began = Instant::now();
+        for mut peer in [host.peer().await, verifying, ready] {
+            peer.half_close().await;
+            assert_eq!(peer.listen().await, Heard::End);
+        }
+        assert!(began.elapsed() < Duration::from_secs(5), "{:?}", began.elapsed());
+        host.stop().await;
+    }
+}
