@@ -136,8 +136,13 @@ impl Connection {
 
     fn shut(&mut self, frame: Frame, desk: &mut Desk) {
         self.lookup = None;
-        self.transport.close(frame, desk.now.time, self.admitted.is_some());
+        let identity = self.admitted.take();
+        self.transport.close(frame, desk.now.time, identity.is_some());
         self.seats.vacate(self.key, desk);
+        // The session is over, even if its peer takes long to hang up: the user may come back.
+        if let Some(identity) = identity {
+            desk.leave(self.key, &identity);
+        }
         self.wake();
     }
 

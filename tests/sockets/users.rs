@@ -1,6 +1,6 @@
 //! How many connections a user may hold, over all workers.
 
-use crate::support::{Heard, Host, peer::auth, soon, token};
+use crate::support::{Frame, Heard, Host, Opcode, peer::auth, soon, token};
 use serde_json::json;
 use vestibule::config::OnUserLimit;
 
@@ -82,4 +82,24 @@ async fn whoever_fails_to_sign_in_takes_no_place_of_the_user() {
     }
     host.enter("alice").await;
     host.stop().await;
+}
+
+#[tokio::test]
+async fn who_has_said_goodbye_may_come_back_at_once() {
+    for workers in crate::WORKERS {
+        let host = Host::start(workers, |settings| settings.connections_per_user = 1);
+        // Connections whose peers do not hang up.
+        let mut closed = Vec::new();
+        for _ in 0..3 {
+            let mut peer = host.enter("alice").await;
+            peer.send(&Frame::close(1000)).await;
+            assert_eq!(peer.listen().await, Heard::Close(Some(1000), String::new()));
+            closed.push(peer);
+            let mut peer = host.enter("alice").await;
+            peer.send(&Frame::new(Opcode::Binary, "")).await;
+            peer.closed(1003, "binary", "never").await;
+            closed.push(peer);
+        }
+        host.stop().await;
+    }
 }
