@@ -1,39 +1,101 @@
 //! `vestibule token mint`: signs a token and prints it alone.
 
 use super::{
-    args::MintArgs,
+    args::{MintArgs, When},
     clock,
     outcome::{self, Failure},
     source,
 };
 use crate::{
     config::{self, Flag, IssuerConfig},
-    protocol::grant::Grant,
-    token::{Mint, claims},
+    protocol::{grant::Grant, room_name::RoomRef, time::Wall},
+    server::FEATURES,
+    token::{Mint, SigningKey, claims},
 };
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 use std::path::Path;
 
-pub(super) fn mint(mut args: MintArgs) -> Result<(), Failure> {
-    let rooms = args.rooms.take().map(parse_rooms).transpose()?;
-    let given = args.claims.iter().map(|claim| parse_claim(claim)).collect::<Result<_, _>>()?;
-    let (issuer, private) = issuer(&mut args)?;
-    let key = source::signing_key(&issuer, private.as_deref())?;
-    let token = Mint {
-        issuer: issuer.iss.as_deref().map(str::to_owned),
-        // One of them is what a server asks for.
-        audience: issuer.aud.iter().map(|aud| aud.to_string()).collect(),
-        rooms,
-        extra: extra(&issuer, &args.sub, given),
-        ..Mint::new(args.sub, args.ttl.saturating_mul(1_000))
-    };
+pub(super) fn mint(args: MintArgs) -> Result<(), Failure> {
+    let minter = Minter::new(args)?;
     let now = clock::whole_seconds();
-    let text = Value::Object(token.claims(now)).to_string();
-    if let Err(why) = claims::judge(&text, &source::rules(&issuer), now, 0) {
-        outcome::note(&format!("warning: a server would refuse this token: {why}"));
+    for warning in minter.warnings(now) {
+        outcome::note(&format!("warning: {warning}"));
     }
-    let signed = key.sign(&text).map_err(|fault| Failure::Failed(fault.to_string()))?;
-    outcome::print(&format!("{signed}\n"))
+    outcome::print(&format!("{}\n", minter.sign(now)?))
+}
+
+/// Signs tokens with the claims of one command line.
+pub(super) struct Minter {
+    key: SigningKey,
+    issuer: IssuerConfig,
+    subject: String,
+    ttl_ms: u64,
+    times: [(&'static str, Option<When>); 3],
+    /// Claims whose values stand fast.
+    fixed: Map<String, Value>,
+    /// A token for one room: never a sign-in.
+    for_a_room: bool,
+}
+
+impl Minter {
+    pub(super) fn new(mut args: MintArgs) -> Result<Self, Failure> {
+        let given = named_claims(&mut args)?;
+        let (issuer, private) = issuer(&mut args)?;
+        let key = source::signing_key(&issuer, private.as_deref())?;
+        Ok(Self {
+            key,
+            fixed: fixed(&issuer, &args.sub, given),
+            issuer,
+            subject: args.sub,
+            ttl_ms: args.ttl.saturating_mul(1_000),
+            times: [("exp", args.exp), ("nbf", args.nbf), ("iat", args.iat)],
+            for_a_room: args.room.is_some(),
+        })
+    }
+
+    /// A token made at `now`.
+    pub(super) fn sign(&self, now: Wall) -> Result<String, Failure> {
+        let text = Value::Object(self.claims(now)).to_string();
+        self.key.sign(&text).map_err(|fault| Failure::Failed(fault.to_string()))
+    }
+
+    /// Why a server would not take it, for people.
+    pub(super) fn warnings(&self, now: Wall) -> Vec<String> {
+        let mut claims = self.claims(now);
+        let mut warnings = Vec::new();
+        if self.for_a_room {
+            // The rest of it is judged as if it were a sign-in.
+            claims.remove("room");
+            claims.remove("allow");
+            if !FEATURES.contains(&"room_token") {
+                warnings.push(
+                    "this version of the server does not take tokens for single rooms yet: \
+                     `room_token` is not among its features"
+                        .to_owned(),
+                );
+            }
+        }
+        let text = Value::Object(claims).to_string();
+        let verdict = claims::judge(&text, &source::rules(&self.issuer), now, 0);
+        warnings
+            .extend(verdict.err().map(|why| format!("a server would refuse this token: {why}")));
+        warnings
+    }
+
+    fn claims(&self, now: Wall) -> Map<String, Value> {
+        let seconds = now.as_ms() / 1_000;
+        let times = self.times.iter().filter_map(|(name, when)| {
+            Some(((*name).to_owned(), json!(when.as_ref()?.unix(seconds))))
+        });
+        Mint {
+            issuer: self.issuer.iss.as_deref().map(str::to_owned),
+            // One of them is what a server asks for.
+            audience: self.issuer.aud.iter().map(|aud| aud.to_string()).collect(),
+            extra: times.chain(self.fixed.clone()).collect(),
+            ..Mint::new(self.subject.clone(), self.ttl_ms)
+        }
+        .claims(now)
+    }
 }
 
 /// The issuer, and a private key if one signs.
@@ -58,8 +120,42 @@ fn read_key(path: &Path) -> Result<Vec<u8>, Failure> {
         .map_err(|why| Failure::Usage(format!("--key-file: cannot read {}: {why}", path.display())))
 }
 
+/// The claims that have flags of their own, then those of `--claim`, which win.
+fn named_claims(args: &mut MintArgs) -> Result<Vec<(String, Value)>, Failure> {
+    let mut claims = Vec::new();
+    let mut add = |name: &str, value: Option<Value>| {
+        claims.extend(value.map(|value| (name.to_owned(), value)));
+    };
+    add("jti", args.jti.take().map(|id| identifier(id).map(Value::from)).transpose()?);
+    add("sid", args.sid.take().map(Value::from));
+    add("rooms", args.rooms.take().map(parse_rooms).transpose()?);
+    add("limits", args.limits.take().map(|text| parse_object("--limits", &text)).transpose()?);
+    add("info", args.info.take().map(|text| parse_object("--info", &text)).transpose()?);
+    if let Some(room) = args.room.as_deref() {
+        check_room(room, &args.allow)?;
+        add("room", Some(room.into()));
+        add("allow", Some(json!(args.allow)));
+    }
+    for claim in &args.claims {
+        let (name, value) = parse_claim(claim)?;
+        add(&name, Some(value));
+    }
+    Ok(claims)
+}
+
+/// The `jti` that was given, or 128 random bits.
+fn identifier(given: String) -> Result<String, Failure> {
+    if !given.is_empty() {
+        return Ok(given);
+    }
+    let mut bytes = [0; 16];
+    getrandom::fill(&mut bytes)
+        .map_err(|why| Failure::Failed(format!("the system gives no random bytes: {why}")))?;
+    Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
+}
+
 /// The claims beyond those that every token has; what was given on the command line wins.
-fn extra(issuer: &IssuerConfig, subject: &str, given: Vec<(String, Value)>) -> Map<String, Value> {
+fn fixed(issuer: &IssuerConfig, subject: &str, given: Vec<(String, Value)>) -> Map<String, Value> {
     let mut claims = Map::new();
     for (name, value) in &issuer.required_claims {
         claims.insert(name.to_string(), value.clone());
@@ -84,12 +180,33 @@ fn parse_claim(text: &str) -> Result<(String, Value), Failure> {
 }
 
 fn parse_rooms(text: String) -> Result<Value, Failure> {
-    let usage = |why: &str| Failure::Usage(format!("--rooms {text}: {why}"));
     Grant::parse(&text).map_err(|_| {
-        usage(
-            "write an object of room names or patterns to \"*\" or a list of join, send, history \
-             and presence, such as {\"lobby\": \"*\", \"team:*\": [\"join\"]}",
-        )
+        Failure::Usage(format!(
+            "--rooms {text}: write an object of room names or patterns to \"*\" or a list of join, \
+             send, history and presence, such as {{\"lobby\": \"*\", \"team:*\": [\"join\"]}}"
+        ))
     })?;
-    serde_json::from_str(&text).map_err(|_| usage("not JSON"))
+    parse_object("--rooms", &text)
+}
+
+fn parse_object(flag: &str, text: &str) -> Result<Value, Failure> {
+    match serde_json::from_str(text) {
+        Ok(value @ Value::Object(_)) => Ok(value),
+        _ => Err(Failure::Usage(format!(
+            "{flag} {text}: write a JSON object, such as {{\"name\": \"Alice\"}}"
+        ))),
+    }
+}
+
+/// What a server asks of a token for one room.
+fn check_room(room: &str, allow: &[String]) -> Result<(), Failure> {
+    RoomRef::parse(room).map_err(|why| Failure::Usage(format!("--room {room}: {why}")))?;
+    Grant::parse(&json!({ room: allow }).to_string()).map_err(|_| {
+        let list = allow.join(",");
+        Failure::Usage(format!("--allow {list}: write some of join,send,history,presence"))
+    })?;
+    if !allow.iter().any(|word| word == "join" || word == "*") {
+        outcome::note("warning: a server would refuse this token: it does not allow `join`");
+    }
+    Ok(())
 }

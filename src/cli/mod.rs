@@ -3,7 +3,9 @@
 mod args;
 mod check;
 mod clock;
+mod config;
 mod dev;
+mod keygen;
 mod logging;
 mod mint;
 mod outcome;
@@ -24,8 +26,10 @@ pub fn run() -> ExitCode {
     let done = match Cli::parse().command {
         Command::Serve(args) => serve::serve(args),
         Command::Dev(args) => dev::dev(args),
-        Command::Token { command: TokenCommand::Mint(args) } => mint::mint(args),
+        Command::Token { command: TokenCommand::Mint(args) } => mint::mint(*args),
         Command::Token { command: TokenCommand::Check(args) } => check::check(args),
+        Command::Keygen(args) => keygen::keygen(args),
+        Command::Config { command } => config::config(command),
         Command::Protocol => outcome::print(PROTOCOL),
     };
     match done {

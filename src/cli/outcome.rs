@@ -12,6 +12,8 @@ pub(super) enum Failure {
     Failed(String),
     /// The answer is no, and has been printed (1).
     Refused,
+    /// What it was about is wrong, and that has been said (2).
+    Faulty,
     /// It makes no sense as it was asked (2).
     Usage(String),
 }
@@ -22,6 +24,7 @@ impl Failure {
         match self {
             Self::Failed(why) => say(&why, 1),
             Self::Refused => ExitCode::from(1),
+            Self::Faulty => ExitCode::from(2),
             Self::Usage(why) => say(&why, 2),
         }
     }

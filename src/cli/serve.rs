@@ -1,13 +1,13 @@
 //! `vestibule serve`, and the running of a server until a signal.
 
-use super::{args::ServeArgs, logging, outcome::Failure, source};
+use super::{args::ServeArgs, config, logging, outcome::Failure, source};
 use crate::{
     broker::HistoryBounds,
-    config::{Config, Document, Sources},
+    config::Config,
     server::{FEATURES, Server, Settings},
     session::Rules,
 };
-use std::{env, io, net::SocketAddr, sync::Arc};
+use std::{io, net::SocketAddr, sync::Arc};
 use tokio::{
     runtime::Builder,
     signal::unix::{Signal, SignalKind, signal},
@@ -16,10 +16,7 @@ use tokio::{
 
 pub(super) fn serve(args: ServeArgs) -> Result<(), Failure> {
     let (file, flags) = args.split();
-    let document = file.as_deref().map_or(Document::None, Document::File);
-    let environment = env::vars_os().collect();
-    let config = Config::load(Sources { document, environment, flags })?;
-    run(config, |_| Ok(()))
+    run(config::load(file, flags)?, |_| Ok(()))
 }
 
 /// Runs a server until a signal stops it. `ready` is told where it listens, before it serves.

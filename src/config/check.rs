@@ -2,14 +2,15 @@
 
 use super::{
     Config, ConfigError, HistoryConfig, IssuerConfig, LogConfig, LogFormat, LogLevel, OnUserLimit,
-    Origin, WORKERS_MAX,
+    Origin,
+    keys::{self, Shape, Unset},
     raw::{RawConfig, Sourced, Value},
 };
 use crate::protocol::{
     grant::Access,
     limits::{AuthLimits, SessionLimits},
 };
-use std::{net::SocketAddr, ops::RangeInclusive};
+use std::net::SocketAddr;
 
 /// The transport takes this many times `limits.message_bytes`, and never less than the default.
 const TRANSPORT_FACTOR: u32 = 4;
@@ -18,16 +19,15 @@ const TRANSPORT_FACTOR: u32 = 4;
 pub(super) fn check(raw: RawConfig) -> Result<Config, ConfigError> {
     let mut check = Check { raw };
     let listen = check.listen();
-    let workers = check.integer("workers", 0..=WORKERS_MAX, "threads", 0);
-    let connections = check.integer("connections", 0..=10_000_000, "connections", 0);
-    let drain_ms = check.integer("drain_ms", 0..=600_000, "milliseconds", 5_000);
+    let workers = check.integer("workers");
+    let connections = check.integer("connections");
+    let drain_ms = check.integer("drain_ms");
     let auth = check.auth();
     let session = check.session();
     let history = check.history();
     let access = check.access();
     let origins = check.origins();
-    let connections_per_user =
-        check.small("limits.connections_per_user", 1..=1_000_000, "connections", 32);
+    let connections_per_user = check.small("limits.connections_per_user");
     let on_user_limit = check.word("limits.on_user_limit", ON_USER_LIMIT).unwrap_or_default();
     let log = LogConfig {
         level: check.word("log.level", LOG_LEVEL).unwrap_or_default(),
@@ -53,7 +53,7 @@ pub(super) fn check(raw: RawConfig) -> Result<Config, ConfigError> {
             log,
             warnings,
         }),
-        _ => Err(ConfigError { problems }),
+        _ => Err(ConfigError { problems, warnings }),
     }
 }
 
@@ -78,20 +78,20 @@ pub(super) struct Check {
 
 /// The general parts.
 impl Check {
-    pub(super) fn integer(
-        &mut self,
-        key: &str,
-        range: RangeInclusive<u64>,
-        unit: &str,
-        default: u64,
-    ) -> u64 {
+    /// A number in its range, or its default.
+    pub(super) fn integer(&mut self, key: &str) -> u64 {
+        let row = keys::find(key).map(|key| (key.shape, key.unset));
+        let Some((Shape::Integer { least, most, unit }, Unset::Number(default))) = row else {
+            // A slip of ours: no configuration loads with it, and no test passes.
+            self.missing(key, "is no number of the table of keys");
+            return 0;
+        };
         let Some(Sourced { value: Value::Integer(number), origin }) = self.raw.take(key) else {
             return default;
         };
-        match u64::try_from(number).ok().filter(|number| range.contains(number)) {
+        match u64::try_from(number).ok().filter(|number| (least..=most).contains(number)) {
             Some(number) => number,
             None => {
-                let (least, most) = (range.start(), range.end());
                 let what = format!("{number} is out of range: {least} to {most} ({unit})");
                 self.raw.problem(origin, key, what);
                 default
@@ -99,10 +99,9 @@ impl Check {
         }
     }
 
-    /// [`Check::integer`] for what fits 32 bits, as every range here does.
-    fn small(&mut self, key: &str, range: RangeInclusive<u64>, unit: &str, default: u32) -> u32 {
-        let number = self.integer(key, range, unit, default.into());
-        u32::try_from(number).unwrap_or(default)
+    /// [`Check::integer`] for what fits 32 bits.
+    fn small(&mut self, key: &str) -> u32 {
+        u32::try_from(self.integer(key)).unwrap_or(u32::MAX)
     }
 
     pub(super) fn text(&mut self, key: &str) -> Option<(String, Origin)> {
@@ -162,7 +161,7 @@ impl Check {
     fn auth(&mut self) -> AuthLimits {
         let default = AuthLimits::default();
         let promised = default.deadline_ms;
-        let deadline_ms = self.integer("auth.deadline_ms", 20..=600_000, "milliseconds", promised);
+        let deadline_ms = self.integer("auth.deadline_ms");
         if deadline_ms < promised {
             self.raw.warnings.push(format!(
                 "auth.deadline_ms = {deadline_ms} is less than the {promised} that the protocol \
@@ -173,29 +172,20 @@ impl Check {
     }
 
     fn session(&mut self) -> SessionLimits {
-        let d = SessionLimits::default();
-        let message_bytes =
-            self.small("limits.message_bytes", 256..=16_777_216, "bytes", d.message_bytes);
+        let default = SessionLimits::default();
+        let message_bytes = self.small("limits.message_bytes");
         let limits = SessionLimits {
             message_bytes,
-            transport_bytes: d.transport_bytes.max(message_bytes.saturating_mul(TRANSPORT_FACTOR)),
-            messages_per_s: self.small(
-                "limits.messages_per_s",
-                1..=1_000_000,
-                "messages a second",
-                d.messages_per_s,
-            ),
-            burst: self.small("limits.burst", 1..=1_000_000, "messages", d.burst),
-            rooms: self.small("limits.rooms", 1..=100_000, "rooms of a connection", d.rooms),
-            outbox_bytes: self.small(
-                "limits.outbox_bytes",
-                4_096..=1_073_741_824,
-                "bytes",
-                d.outbox_bytes,
-            ),
-            heartbeat_interval_ms: self.heartbeat("interval_ms", d.heartbeat_interval_ms),
-            heartbeat_timeout_ms: self.heartbeat("timeout_ms", d.heartbeat_timeout_ms),
-            ..d
+            transport_bytes: default
+                .transport_bytes
+                .max(message_bytes.saturating_mul(TRANSPORT_FACTOR)),
+            messages_per_s: self.small("limits.messages_per_s"),
+            burst: self.small("limits.burst"),
+            rooms: self.small("limits.rooms"),
+            outbox_bytes: self.small("limits.outbox_bytes"),
+            heartbeat_interval_ms: self.integer("heartbeat.interval_ms"),
+            heartbeat_timeout_ms: self.integer("heartbeat.timeout_ms"),
+            ..default
         };
         if limits.outbox_bytes < limits.message_bytes {
             self.raw.warnings.push(format!(
@@ -207,16 +197,11 @@ impl Check {
         limits
     }
 
-    fn heartbeat(&mut self, name: &str, default: u64) -> u64 {
-        self.integer(&format!("heartbeat.{name}"), 20..=3_600_000, "milliseconds", default)
-    }
-
     fn history(&mut self) -> HistoryConfig {
-        let d = HistoryConfig::default();
         HistoryConfig {
-            count: self.small("rooms.history.count", 0..=1_000_000, "messages", d.count),
-            age_ms: self.integer("rooms.history.age_ms", 0..=86_400_000, "milliseconds", d.age_ms),
-            bytes: self.small("rooms.history.bytes", 0..=1_073_741_824, "bytes", d.bytes),
+            count: self.small("rooms.history.count"),
+            age_ms: self.integer("rooms.history.age_ms"),
+            bytes: self.small("rooms.history.bytes"),
         }
     }
 

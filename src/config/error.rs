@@ -57,6 +57,8 @@ impl fmt::Display for Problem {
 pub struct ConfigError {
     /// In the order of the sources, then of the checks.
     pub problems: Vec<Problem>,
+    /// What would be allowed, but is worth a word.
+    pub warnings: Vec<String>,
 }
 
 impl fmt::Display for ConfigError {

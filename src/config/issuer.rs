@@ -62,7 +62,7 @@ impl Check {
         let iss = self.plain("issuer.0.iss", 1_024);
         let aud = self.plain_list("issuer.0.aud", 1_024);
         let key = self.key();
-        let leeway_ms = self.integer("issuer.0.leeway_ms", 0..=300_000, "milliseconds", 5_000);
+        let leeway_ms = self.integer("issuer.0.leeway_ms");
         let claims = self.raw.take_all("issuer.0.required_claims.");
         let claims = claims.into_iter().map(|(name, of)| (name.into(), of.value.into_json()));
         let integers = self.raw.take("issuer.0.subject_integers");

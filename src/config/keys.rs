@@ -1,4 +1,71 @@
-//! The table of everything that can be set.
+//! What can be set, looked up by path: the shape of each key, and the key that was meant.
+
+pub use super::table::KEYS;
+
+use std::borrow::Cow;
+
+/// One thing that can be set.
+#[derive(Clone, Copy, Debug)]
+pub struct Key {
+    /// Where it stands; `#` is the number of a list's entry, `*` any name.
+    pub path: &'static str,
+    /// What it takes.
+    pub shape: Shape,
+    /// What holds where it is not set.
+    pub unset: Unset,
+    /// What it does, for people.
+    pub meaning: &'static str,
+}
+
+/// What a key takes.
+#[derive(Clone, Copy, Debug)]
+pub enum Shape {
+    /// A string.
+    Text,
+    /// A whole number.
+    Integer {
+        /// The least.
+        least: u64,
+        /// The most.
+        most: u64,
+        /// What is counted.
+        unit: &'static str,
+    },
+    /// `true` or `false`.
+    Boolean,
+    /// One of these words, each with what it means.
+    Words(&'static [(&'static str, &'static str)]),
+    /// A string, a whole number or a boolean.
+    Scalar,
+}
+
+/// What holds where a key is not set.
+#[derive(Clone, Copy, Debug)]
+pub enum Unset {
+    /// This number.
+    Number(u64),
+    /// This text.
+    Text(&'static str),
+    /// `false`.
+    No,
+    /// An empty list or table; an entry looks like the example.
+    Empty {
+        /// TOML of one entry.
+        example: &'static str,
+    },
+    /// Nothing.
+    Nothing {
+        /// What that means, in a few words.
+        means: &'static str,
+        /// TOML of a value.
+        example: &'static str,
+    },
+    /// The server does not start: it must be chosen.
+    Refused {
+        /// TOML of the value that the template proposes.
+        proposal: &'static str,
+    },
+}
 
 /// What a value is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -13,6 +80,18 @@ pub enum Kind {
     Scalar,
 }
 
+impl Shape {
+    /// What a value of it is.
+    pub const fn kind(self) -> Kind {
+        match self {
+            Self::Text | Self::Words(_) => Kind::Text,
+            Self::Integer { .. } => Kind::Integer,
+            Self::Boolean => Kind::Boolean,
+            Self::Scalar => Kind::Scalar,
+        }
+    }
+}
+
 impl Kind {
     /// What a message calls it.
     pub(super) const fn name(self) -> &'static str {
@@ -25,42 +104,49 @@ impl Kind {
     }
 }
 
-/// Every key by its path; `#` stands for the number of a list's entry, `*` for any name.
-pub const KEYS: &[(&str, Kind)] = &[
-    ("listen", Kind::Text),
-    ("workers", Kind::Integer),
-    ("connections", Kind::Integer),
-    ("drain_ms", Kind::Integer),
-    ("auth.deadline_ms", Kind::Integer),
-    ("issuer.#.name", Kind::Text),
-    ("issuer.#.iss", Kind::Text),
-    ("issuer.#.aud.#", Kind::Text),
-    ("issuer.#.secret", Kind::Text),
-    ("issuer.#.secret_file", Kind::Text),
-    ("issuer.#.public_key_file", Kind::Text),
-    ("issuer.#.algorithm", Kind::Text),
-    ("issuer.#.leeway_ms", Kind::Integer),
-    ("issuer.#.subject_claim", Kind::Text),
-    ("issuer.#.subject_integers", Kind::Boolean),
-    ("issuer.#.required_claims.*", Kind::Scalar),
-    ("issuer.#.user_prefix", Kind::Text),
-    ("heartbeat.interval_ms", Kind::Integer),
-    ("heartbeat.timeout_ms", Kind::Integer),
-    ("gate.origins.#", Kind::Text),
-    ("limits.message_bytes", Kind::Integer),
-    ("limits.messages_per_s", Kind::Integer),
-    ("limits.burst", Kind::Integer),
-    ("limits.rooms", Kind::Integer),
-    ("limits.outbox_bytes", Kind::Integer),
-    ("limits.connections_per_user", Kind::Integer),
-    ("limits.on_user_limit", Kind::Text),
-    ("rooms.default", Kind::Text),
-    ("rooms.history.count", Kind::Integer),
-    ("rooms.history.age_ms", Kind::Integer),
-    ("rooms.history.bytes", Kind::Integer),
-    ("log.level", Kind::Text),
-    ("log.format", Kind::Text),
-];
+impl Key {
+    /// The variable of the environment that sets it, for the first entry of a list.
+    pub fn variable(&self) -> String {
+        let path = self.path.replace('#', "0").replace('*', "NAME");
+        format!("{PREFIX}{}", path.replace('.', "__").to_uppercase())
+    }
+
+    /// The path of the table that it stands in, and its name there.
+    pub fn place(&self) -> (&'static str, &'static str) {
+        let whole = self.path.strip_suffix(".#").or(self.path.strip_suffix(".*"));
+        let whole = whole.unwrap_or(self.path);
+        whole.rsplit_once('.').unwrap_or(("", whole))
+    }
+
+    /// Whether it is a list of values.
+    pub fn is_list(&self) -> bool {
+        self.path.ends_with(".#")
+    }
+
+    /// The value that holds where it is not set, as TOML, if one does.
+    pub fn default(&self) -> Option<Cow<'static, str>> {
+        match self.unset {
+            Unset::Number(number) => Some(number.to_string().into()),
+            Unset::Text(text) => Some(format!("{text:?}").into()),
+            Unset::No => Some("false".into()),
+            Unset::Empty { .. } if self.is_list() => Some("[]".into()),
+            Unset::Empty { .. } => Some("{}".into()),
+            Unset::Nothing { .. } | Unset::Refused { .. } => None,
+        }
+    }
+}
+
+/// What every variable of the environment that is read begins with.
+pub(super) const PREFIX: &str = "VESTIBULE_";
+
+/// The key that stands at `path`; numbers stand for list entries.
+pub(super) fn find(path: &str) -> Option<&'static Key> {
+    KEYS.iter().find(|key| {
+        let mut rest = key.path.split('.');
+        let same = path.split('.').all(|name| rest.next().is_some_and(|p| matches(p, name)));
+        same && rest.next().is_none()
+    })
+}
 
 /// What stands at a path.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -80,13 +166,13 @@ pub(super) enum Node {
 /// Looks up a path; numbers stand for list entries.
 pub(super) fn node(path: &[&str]) -> Node {
     let mut found = Node::Unknown;
-    for (pattern, kind) in KEYS {
-        let mut rest = pattern.split('.');
+    for key in KEYS {
+        let mut rest = key.path.split('.');
         if !path.iter().all(|segment| rest.next().is_some_and(|p| matches(p, segment))) {
             continue;
         }
         found = match (rest.next(), rest.next()) {
-            (None, _) => return Node::Value(*kind),
+            (None, _) => return Node::Value(key.shape.kind()),
             (Some("#"), Some(_)) => Node::Tables,
             (Some("#"), None) => Node::List,
             (Some(_), _) => Node::Table,
@@ -119,7 +205,7 @@ pub(super) fn advice(path: &[&str]) -> String {
     if let Some(near) = nearest(last, siblings.iter().copied()) {
         return format!("did you mean `{}`?", join(parents, near));
     }
-    if let Some(home) = KEYS.iter().map(|(key, _)| *key).find(|key| ends_with(key, last)) {
+    if let Some(home) = KEYS.iter().map(|key| key.path).find(|path| ends_with(path, last)) {
         return format!("did you mean `{}`?", home.replace('#', "0"));
     }
     format!("known here: {}", siblings.join(", "))
@@ -140,8 +226,8 @@ fn ends_with(key: &str, last: &str) -> bool {
 /// The names that can follow `parents`, each once, in the order of the table.
 fn children(parents: &[&str]) -> Vec<&'static str> {
     let mut names = Vec::new();
-    for (pattern, _) in KEYS {
-        let mut rest = pattern.split('.');
+    for key in KEYS {
+        let mut rest = key.path.split('.');
         if !parents.iter().all(|segment| rest.next().is_some_and(|p| matches(p, segment))) {
             continue;
         }

@@ -10,12 +10,17 @@ mod error;
 mod issuer;
 pub mod keys;
 mod raw;
+mod reference;
 mod secret;
+mod table;
+mod template;
 #[cfg(test)]
 mod tests;
 
 pub use error::{ConfigError, Origin, Problem};
+pub use reference::reference;
 pub use secret::Secret;
+pub use template::template;
 
 use crate::protocol::{
     grant::Access,

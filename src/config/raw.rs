@@ -3,7 +3,7 @@
 use super::{
     FILE_BYTES, Flag,
     error::{Origin, Problem},
-    keys::{self, Kind, Node},
+    keys::{self, Kind, Node, PREFIX},
 };
 use serde_json::Value as Json;
 use std::{
@@ -18,9 +18,6 @@ use toml::{
     Spanned,
     de::{DeTable, DeValue},
 };
-
-/// What every variable of the environment that is read begins with.
-const PREFIX: &str = "VESTIBULE_";
 
 /// A value, of the kind that the table of keys asks for. It may be a secret: it has no `Debug`.
 pub(super) enum Value {
@@ -331,12 +328,7 @@ fn variable_path(name: &str) -> Vec<String> {
 }
 
 fn near_variable(name: &str) -> Option<String> {
-    let names: Vec<String> = keys::KEYS
-        .iter()
-        .map(|(key, _)| {
-            format!("{PREFIX}{}", key.replace('#', "0").replace('.', "__").to_uppercase())
-        })
-        .collect();
+    let names: Vec<String> = keys::KEYS.iter().map(keys::Key::variable).collect();
     keys::nearest(&name.to_uppercase(), names.iter().map(String::as_str)).map(str::to_owned)
 }
 

@@ -100,8 +100,8 @@ fn variable(path: &str) -> String {
 
 #[test]
 fn every_key_is_in_the_rows() {
-    for (key, _) in keys::KEYS {
-        let path = key.replace('#', "0").replace('*', "token_type");
+    for key in keys::KEYS {
+        let path = key.path.replace('#', "0").replace('*', "token_type");
         let of_a_key = ["secret", "secret_file", "public_key_file"];
         let elsewhere = of_a_key.iter().any(|name| path == format!("issuer.0.{name}"));
         assert!(elsewhere || ROWS.iter().any(|row| row.0 == path), "{path} has no row");
@@ -342,6 +342,20 @@ fn words_and_names_of_the_wrong_form_are_refused() {
              false, not an array",
         ),
     ]);
+}
+
+#[test]
+fn the_words_of_the_table_are_the_words_that_pass() {
+    for key in keys::KEYS {
+        let keys::Shape::Words(words) = key.shape else { continue };
+        let path = key.path.replace('#', "0");
+        for (word, _) in words {
+            file(&document(&path, &format!("'{word}'"))).unwrap_or_else(|e| panic!("{path}: {e}"));
+        }
+        let known: Vec<_> = words.iter().map(|(word, _)| format!("{word:?}")).collect();
+        let error = texts(file(&document(&path, "'no such word'")));
+        assert!(error[0].ends_with(&format!("is none of {}", known.join(", "))), "{error:?}");
+    }
 }
 
 #[test]

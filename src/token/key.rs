@@ -141,7 +141,7 @@ impl fmt::Display for KeyFault {
             Self::Short { bytes, needed, algorithm } => write!(
                 f,
                 "the secret has {bytes} bytes and {algorithm} takes {needed} or more: make one \
-                 with `openssl rand -base64 48`",
+                 with `vestibule keygen {algorithm}`",
             ),
             Self::SecretIsKey => f.write_str(
                 "the secret is the text of a key, and whoever knows a public key could sign with \

@@ -3,6 +3,8 @@
 pub mod algorithm;
 pub mod claims;
 pub mod compact;
+#[cfg(feature = "server")]
+pub mod generate;
 pub mod header;
 #[cfg(feature = "server")]
 pub mod key;

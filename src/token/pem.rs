@@ -36,9 +36,39 @@ impl<'a> Pem<'a> {
     }
 }
 
+/// A block with `label`, in lines of 64 characters (RFC 7468 2).
+pub(super) fn encode(label: &str, der: &[u8]) -> String {
+    const LINE: usize = 64;
+    let mut text = format!("-----BEGIN {label}-----\n");
+    for (at, letter) in STANDARD.encode(der).chars().enumerate() {
+        if at > 0 && at % LINE == 0 {
+            text.push('\n');
+        }
+        text.push(letter);
+    }
+    text + &format!("\n-----END {label}-----\n")
+}
+
 /// What kind of key the DER of a SubjectPublicKeyInfo or of a PKCS #8 key holds.
 pub(super) fn family(der: &[u8]) -> Option<Family> {
     let start = der.get(..IDENTIFIER_BYTES).unwrap_or(der);
     let names = |identifier: &[u8]| start.windows(identifier.len()).any(|at| at == identifier);
     FAMILIES.iter().find(|(identifier, _)| names(identifier)).map(|(_, family)| *family)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_encoded_is_read_back() {
+        for bytes in [1, 47, 48, 49, 96, 1_000] {
+            let der: Vec<u8> = (0..bytes).map(|at| at as u8).collect();
+            let text = encode("PUBLIC KEY", &der);
+            assert!(text.lines().all(|line| line.len() <= 64) && text.ends_with("-----\n"));
+            assert!(!text.contains("\n\n"), "{text}");
+            let pem = Pem::parse(&text).unwrap();
+            assert_eq!((pem.label, pem.der), ("PUBLIC KEY", der));
+        }
+    }
 }

@@ -3,11 +3,14 @@
 #![cfg(feature = "server")]
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
+mod config;
+mod keys;
+
 use std::{
     fs,
     io::{BufRead, BufReader, Read, Write},
     net::TcpStream,
-    path::PathBuf,
+    path::{Path, PathBuf},
     process::{Child, ChildStderr, Command, Output, Stdio},
 };
 
@@ -22,6 +25,10 @@ impl Dir {
             std::env::temp_dir().join(format!("vestibule-cli-{}-{test}", std::process::id()));
         fs::create_dir_all(&path).unwrap();
         Self(path)
+    }
+
+    fn path(&self) -> &Path {
+        &self.0
     }
 
     fn file(&self, name: &str, content: &str) -> String {
@@ -294,7 +301,7 @@ fn a_server_that_cannot_start_says_why() {
 #[test]
 fn the_specification_is_printed_as_it_is() {
     let (code, out, _) = run(&["protocol"], &[], "");
-    assert_eq!((code, out.as_str()), (0, include_str!("../protocol.md")));
+    assert_eq!((code, out.as_str()), (0, include_str!("../../protocol.md")));
 }
 
 #[test]

@@ -1,0 +1,221 @@
+//! A documented configuration file, made from the table of keys.
+
+use super::keys::{KEYS, Key, Shape, Unset};
+use std::fmt::Write;
+
+/// Where prose breaks, in columns.
+const COLUMNS: usize = 92;
+/// Up to this many words are explained, one a line.
+pub(super) const EXPLAINED: usize = 5;
+
+const HEAD: &str = "\
+# The configuration of Vestibule, every key with its meaning.
+#
+# `#key = value`, without a space behind the `#`, is a key that is not set, with its default, or
+# with an example where it has none. Take the `#` away to set it. What has no `#` must be chosen.
+#
+#   vestibule keygen                          make the secret that is named below
+#   vestibule config check --config FILE      see what is wrong with this file
+#   vestibule serve --config FILE             run the server
+#
+# Environment variables go over this file: VESTIBULE_ and the path of a key, in capitals, joined by
+# two underscores, with numbers for lists (VESTIBULE_ISSUER__0__SECRET_FILE=secret). Flags go over
+# both.
+";
+
+/// The template that `vestibule config default` prints: a valid configuration as soon as its
+/// secret exists, equal to the defaults.
+pub fn template() -> String {
+    let mut text = HEAD.to_owned();
+    let mut table = "";
+    for key in KEYS {
+        let (place, _) = key.place();
+        text.push('\n');
+        if place != table {
+            table = place;
+            line(&mut text, &header(place));
+        }
+        describe(&mut text, key);
+    }
+    text
+}
+
+/// `[auth]`, `[[issuer]]`.
+pub(super) fn header(place: &str) -> String {
+    match place.strip_suffix(".#") {
+        Some(list) => format!("[[{list}]]"),
+        None => format!("[{place}]"),
+    }
+}
+
+fn describe(text: &mut String, key: &Key) {
+    prose(text, "", key.meaning);
+    match key.shape {
+        Shape::Integer { least, most, unit } => {
+            prose(text, "", &format!("{least} to {most} {unit}."))
+        }
+        Shape::Words(words) if words.len() <= EXPLAINED => {
+            for (word, meaning) in words {
+                prose(text, "  ", &format!("{word:?}: {meaning}"));
+            }
+        }
+        Shape::Words(words) => prose(text, "", &format!("One of {}.", list(words))),
+        Shape::Text | Shape::Boolean | Shape::Scalar => {}
+    }
+    match key.unset {
+        Unset::Nothing { means, .. } => prose(text, "", &format!("Not set: {means}.")),
+        Unset::Empty { example } => {
+            prose(text, "", &format!("For example {}", entry(key, example)))
+        }
+        Unset::Number(_) | Unset::Text(_) | Unset::No | Unset::Refused { .. } => {}
+    }
+    line(text, &assignment(key));
+}
+
+/// The words, as people read them.
+pub(super) fn list(words: &[(&str, &str)]) -> String {
+    words.iter().map(|(word, _)| *word).collect::<Vec<_>>().join(", ")
+}
+
+/// The line that sets a key, behind a `#` unless it must be chosen.
+fn assignment(key: &Key) -> String {
+    let (_, name) = key.place();
+    match key.unset {
+        Unset::Refused { proposal } => format!("{name} = {proposal}"),
+        Unset::Nothing { example, .. } => format!("#{}", entry(key, example)),
+        Unset::Number(_) | Unset::Text(_) | Unset::No | Unset::Empty { .. } => {
+            format!("#{name} = {}", key.default().unwrap_or_default())
+        }
+    }
+}
+
+/// `name = value`, where a list or a table has one entry.
+pub(super) fn entry(key: &Key, value: &str) -> String {
+    let (_, name) = key.place();
+    if key.is_list() {
+        format!("{name} = [{value}]")
+    } else if key.path.ends_with(".*") {
+        format!("{name} = {{ {value} }}")
+    } else {
+        format!("{name} = {value}")
+    }
+}
+
+fn line(text: &mut String, of: &str) {
+    // Writing to a String cannot fail.
+    let _ = writeln!(text, "{of}");
+}
+
+/// Prose behind `# `, broken at spaces.
+fn prose(text: &mut String, indent: &str, words: &str) {
+    let mut row = String::new();
+    for word in words.split(' ') {
+        if !row.is_empty() && indent.len() + row.len() + 1 + word.len() > COLUMNS {
+            line(text, &format!("# {indent}{row}"));
+            row.clear();
+        }
+        if !row.is_empty() {
+            row.push(' ');
+        }
+        row.push_str(word);
+    }
+    line(text, &format!("# {indent}{row}"));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{
+        super::{Config, Origin},
+        *,
+    };
+    use std::collections::BTreeSet;
+
+    /// The template without the `#` of the keys that `wanted` picks, and with a secret instead of
+    /// a file that has one.
+    fn uncommented(wanted: impl Fn(&Key) -> bool) -> String {
+        let mut text = String::new();
+        let mut keys = KEYS.iter();
+        for row in template().lines() {
+            let key =
+                row.strip_prefix('#').filter(|rest| !rest.is_empty() && !rest.starts_with(' '));
+            let plain = key.unwrap_or(row);
+            if plain.starts_with(|c: char| c.is_ascii_lowercase()) {
+                // Each key once, in the order of the table.
+                let key = keys.next().unwrap();
+                let name = plain.split(" = ").next().unwrap();
+                assert_eq!(name, key.place().1, "{plain}");
+                if !wanted(key) {
+                    continue;
+                }
+            }
+            line(&mut text, plain);
+        }
+        assert!(keys.next().is_none(), "a key is missing");
+        text.replace("secret_file = \"secret\"", "secret = \"sesame-sesame-sesame-sesame-sesame\"")
+    }
+
+    fn load(text: &str) -> Config {
+        let mut config = Config::from_toml("t.toml", text, Vec::new())
+            .unwrap_or_else(|error| panic!("{error}\n{text}"));
+        config.issuer.key_origin = Origin::Default;
+        config
+    }
+
+    const LEAST: &str =
+        "rooms.default = 'open'\n[[issuer]]\nsecret = 'sesame-sesame-sesame-sesame-sesame'\n";
+
+    #[test]
+    fn as_it_stands_it_is_the_defaults() {
+        let text = template();
+        let as_it_stands = text
+            .replace("secret_file = \"secret\"", "secret = \"sesame-sesame-sesame-sesame-sesame\"");
+        assert_eq!(format!("{:?}", load(&as_it_stands)), format!("{:?}", load(LEAST)));
+    }
+
+    #[test]
+    fn what_it_calls_a_default_is_the_default() {
+        let defaults = uncommented(|key| {
+            key.default().is_some() || matches!(key.unset, Unset::Refused { .. })
+        });
+        assert!(defaults.contains("\nworkers = 0\n"), "{defaults}");
+        assert_eq!(format!("{:?}", load(&defaults)), format!("{:?}", load(LEAST)));
+    }
+
+    #[test]
+    fn its_examples_load() {
+        let beside = ["issuer.#.secret", "issuer.#.public_key_file"];
+        let all = load(&uncommented(|key| !beside.contains(&key.path)));
+        assert_eq!(all.issuer.iss.as_deref(), Some("https://app.example"));
+        assert!(all.warnings.is_empty(), "{:?}", all.warnings);
+        for key in KEYS {
+            let Unset::Empty { example } = key.unset else { continue };
+            let (place, _) = key.place();
+            let entry = entry(key, example);
+            let text = match place {
+                "issuer.#" => format!("{LEAST}{entry}\n"),
+                _ => format!("{LEAST}[{place}]\n{entry}\n"),
+            };
+            load(&text);
+        }
+    }
+
+    #[test]
+    fn the_tables_stand_together() {
+        let mut seen = BTreeSet::new();
+        let mut last = None;
+        for place in KEYS.iter().map(|key| key.place().0) {
+            if last != Some(place) {
+                assert!(seen.insert(place), "{place} stands in two parts of the table");
+                last = Some(place);
+            }
+        }
+        assert_eq!(KEYS[0].place().0, "", "TOML wants the keys without a table first");
+    }
+
+    #[test]
+    fn no_line_is_too_long() {
+        for row in template().lines() {
+            assert!(row.len() <= 100, "{row}");
+        }
+    }
+}
