@@ -2,6 +2,7 @@
 //!
 //! Nothing here waits for time to pass: every call waits for an event, under [`PATIENCE`].
 
+#![allow(dead_code, unused_imports, reason = "each program of tests uses its part")]
 #![allow(
     clippy::expect_used,
     clippy::indexing_slicing,

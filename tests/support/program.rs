@@ -26,32 +26,49 @@ impl Program {
     /// `vestibule serve` on a port of the system's choice: open rooms, a short drain, tokens
     /// signed with [`SECRET`], and `more` of the environment.
     pub(crate) fn serve(more: &[(&str, &str)]) -> Self {
-        let mut child = quiet(env!("CARGO_BIN_EXE_vestibule"))
+        let mut command = quiet(env!("CARGO_BIN_EXE_vestibule"));
+        command
             .arg("serve")
             .env("VESTIBULE_LISTEN", "127.0.0.1:0")
             .env("VESTIBULE_DRAIN_MS", "200")
             .env("VESTIBULE_ISSUER__0__NAME", "test")
             .env("VESTIBULE_ISSUER__0__SECRET", SECRET)
             .env("VESTIBULE_ROOMS__DEFAULT", "open")
-            .envs(more.iter().copied())
-            .stderr(Stdio::piped())
-            .spawn()
-            .expect("the binary");
+            .envs(more.iter().copied());
+        Self::start(command).0
+    }
+
+    /// Runs `command` until it listens; what was logged before that.
+    pub(crate) fn start(mut command: Command) -> (Self, Vec<String>) {
+        let mut child = command.stderr(Stdio::piped()).spawn().expect("the binary");
         let log = lines(child.stderr.take().expect("a pipe"));
+        let mut before = Vec::new();
         let addr = loop {
-            let line = log.recv_timeout(PATIENCE).expect("a server that listens");
-            let entry: serde_json::Value = serde_json::from_str(&line).expect("a log in JSON");
+            let line = log.recv_timeout(PATIENCE).unwrap_or_else(|why| panic!("{why}: {before:?}"));
+            // What it says before it can log is no JSON.
+            let entry: serde_json::Value = serde_json::from_str(&line).unwrap_or_default();
             if entry["message"] == "listening" {
                 break entry["addr"].as_str().expect("an address").to_owned();
             }
+            before.push(line);
         };
-        Self { child, log, url: format!("ws://{addr}/ws"), addr }
+        (Self { child, log, url: format!("ws://{addr}/ws"), addr }, before)
     }
 
     /// SIGTERM; what was logged after "listening", to the end.
-    pub(crate) fn stop(mut self) -> (ExitStatus, Vec<String>) {
+    pub(crate) fn stop(self) -> (ExitStatus, Vec<String>) {
+        self.terminate();
+        self.wait()
+    }
+
+    /// SIGTERM.
+    pub(crate) fn terminate(&self) {
         let pid = rustix::process::Pid::from_child(&self.child);
         rustix::process::kill_process(pid, rustix::process::Signal::TERM).expect("a process");
+    }
+
+    /// Waits for the end; what was logged after "listening".
+    pub(crate) fn wait(mut self) -> (ExitStatus, Vec<String>) {
         let rest = self.log.iter().collect();
         (self.child.wait().expect("an end"), rest)
     }
