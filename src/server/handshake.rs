@@ -19,6 +19,10 @@ use tokio::{
 
 /// From accept to the 101, in milliseconds.
 const HANDSHAKE_MS: u64 = 5_000;
+/// Bytes read and forgotten behind a refusal.
+const DISCARD_BYTES: u64 = 64 * 1024;
+/// How long they are waited for, in milliseconds.
+const DISCARD_MS: u64 = 1_000;
 /// Random bytes of a connection id; it is written in hexadecimal.
 const ID_BYTES: usize = 12;
 
@@ -75,9 +79,7 @@ async fn shake_hands(
         match receive(&head, &site) {
             Judgement::NeedMore => {}
             Judgement::Refuse(response) => {
-                stream.write_all(&response).await?;
-                stream.shutdown().await?;
-                return Ok(None);
+                return turn_away(stream, &response).await;
             }
             Judgement::Plain => {
                 return serve_plain(stream, head, site)
@@ -86,9 +88,7 @@ async fn shake_hands(
                     .map_err(io::Error::other);
             }
             Judgement::Upgrade(_) if full => {
-                stream.write_all(&Refusal::Full.response()).await?;
-                stream.shutdown().await?;
-                return Ok(None);
+                return turn_away(stream, &Refusal::Full.response()).await;
             }
             Judgement::Upgrade(upgrade) => {
                 stream.write_all(&upgrade.response).await?;
@@ -103,6 +103,18 @@ async fn shake_hands(
             }
         }
     }
+}
+
+/// Answers, half-closes, and reads what is still on its way: bytes that nobody reads would turn
+/// the answer into a reset.
+async fn turn_away(mut stream: TcpStream, response: &[u8]) -> io::Result<Option<Entrance>> {
+    stream.write_all(response).await?;
+    stream.shutdown().await?;
+    let (mut rest, mut nowhere) = (stream.take(DISCARD_BYTES), tokio::io::sink());
+    let rest = tokio::io::copy(&mut rest, &mut nowhere);
+    // The answer is out; how the peer takes it changes nothing.
+    let _ = time::timeout(Duration::from_millis(DISCARD_MS), rest).await;
+    Ok(None)
 }
 
 /// A connection's public id: random and loggable, no secret.

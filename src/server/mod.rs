@@ -6,6 +6,8 @@ mod autobahn;
 mod descriptors;
 mod handshake;
 pub(crate) mod http;
+#[cfg(test)]
+mod tests;
 
 use crate::{
     broker::{Epochs, HistoryBounds, MemoryBroker},

@@ -38,6 +38,8 @@ pub(crate) struct Core {
     /// When the engine comes back by itself.
     pub(super) armed: Option<Time>,
     draining: Option<Drain>,
+    /// Sockets from the accept on, those in their handshake included.
+    visits: usize,
 }
 
 /// A drain under way.
@@ -67,6 +69,7 @@ impl Core {
             engine: None,
             armed: None,
             draining: None,
+            visits: 0,
         }
     }
 
@@ -77,11 +80,34 @@ impl Core {
         core.borrow_mut().leave(key);
     }
 
-    /// Ready once no connection is left.
+    /// A socket was accepted.
+    pub(super) fn arrived(&mut self) {
+        self.visits += 1;
+    }
+
+    /// A socket is done with.
+    pub(super) fn departed(&mut self) {
+        self.visits -= 1;
+        self.tell_if_empty();
+    }
+
+    fn is_empty(&self) -> bool {
+        self.connections.is_empty() && self.visits == 0
+    }
+
+    fn tell_if_empty(&mut self) {
+        if self.is_empty()
+            && let Some(done) = self.draining.as_mut().and_then(|drain| drain.done.take())
+        {
+            done.wake();
+        }
+    }
+
+    /// Ready once no socket is left.
     pub(super) async fn emptied(core: Rc<RefCell<Self>>) {
         poll_fn(|cx| {
             let mut core = core.borrow_mut();
-            if core.connections.is_empty() {
+            if core.is_empty() {
                 return Poll::Ready(());
             }
             if let Some(drain) = core.draining.as_mut() {
@@ -133,11 +159,7 @@ impl Core {
             connection.end(&mut self.desk);
         }
         self.carry_out();
-        if self.connections.is_empty()
-            && let Some(done) = self.draining.as_mut().and_then(|drain| drain.done.take())
-        {
-            done.wake();
-        }
+        self.tell_if_empty();
     }
 
     /// A newer connection of the same user takes the place of `key`.

@@ -25,7 +25,7 @@ use std::{
     time::Duration,
 };
 use tokio::{
-    sync::mpsc,
+    sync::{Notify, mpsc},
     task,
     time::{self, Instant},
 };
@@ -83,36 +83,52 @@ impl fmt::Debug for Place {
 pub(crate) struct Worker {
     place: Place,
     core: Rc<RefCell<Core>>,
+    /// Blown by a task that panics: whatever it left behind, this worker goes no further.
+    fuse: Rc<Notify>,
 }
 
 impl Worker {
     /// A worker at `place`.
     pub(crate) fn new(place: Place) -> Self {
         let core = Rc::new(RefCell::new(Core::new(&place)));
-        Self { place, core }
+        Self { place, core, fuse: Rc::default() }
     }
 
-    /// Serves until it is told to drain, or until nobody can tell it anything any more.
-    pub(crate) async fn run(self, mut controls: mpsc::Receiver<Control>) {
-        let engine = task::spawn_local(Engine::new(Rc::clone(&self.core)));
-        while let Some(control) = controls.recv().await {
-            match control {
-                Control::Accept(stream, peer) => self.accept(stream, peer),
-                Control::Replace(key) => self.core.borrow_mut().replace(key),
-                Control::Drain(within_ms) => {
-                    self.drain(within_ms, &mut controls).await;
-                    break;
-                }
-            }
+    /// Serves until it is told to drain, until nobody can tell it anything any more, or until one
+    /// of its tasks panics.
+    pub(crate) async fn run(self, controls: mpsc::Receiver<Control>) {
+        let fuse = Rc::clone(&self.fuse);
+        let engine = Engine::new(Rc::clone(&self.core));
+        let engine = task::spawn_local(async move {
+            let _fuse = Fuse(fuse);
+            engine.await;
+        });
+        let fuse = Rc::clone(&self.fuse);
+        tokio::select! {
+            biased;
+            () = fuse.notified() => {}
+            () = self.serve(controls) => {}
         }
         engine.abort();
     }
 
+    async fn serve(&self, mut controls: mpsc::Receiver<Control>) {
+        while let Some(control) = controls.recv().await {
+            match control {
+                Control::Accept(stream, peer) => self.accept(stream, peer),
+                Control::Replace(key) => self.core.borrow_mut().replace(key),
+                Control::Drain(within_ms) => return self.drain(within_ms, &mut controls).await,
+            }
+        }
+    }
+
     fn accept(&self, stream: std::net::TcpStream, peer: SocketAddr) {
         let core = Rc::clone(&self.core);
+        let visit = Visit::begin(&self.core, &self.fuse);
         // Boxed, so that an idle connection's task does not carry the handshake's state.
         let receiving = self.place.reception.receive(stream);
         task::spawn_local(async move {
+            let _visit = visit;
             match receiving.await {
                 Ok(Some(entrance)) => Core::serve(core, entrance).await,
                 Ok(None) => {}
@@ -139,6 +155,41 @@ impl Worker {
                     None => return,
                 },
             }
+        }
+    }
+}
+
+/// Held by every task: the runtime swallows a panic, the worker must not.
+#[derive(Debug)]
+struct Fuse(Rc<Notify>);
+
+impl Drop for Fuse {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.0.notify_one();
+        }
+    }
+}
+
+/// Held by the task of a socket from the accept to the end: a drain waits for it.
+#[derive(Debug)]
+struct Visit {
+    core: Rc<RefCell<Core>>,
+    _fuse: Fuse,
+}
+
+impl Visit {
+    fn begin(core: &Rc<RefCell<Core>>, fuse: &Rc<Notify>) -> Self {
+        core.borrow_mut().arrived();
+        Self { core: Rc::clone(core), _fuse: Fuse(Rc::clone(fuse)) }
+    }
+}
+
+impl Drop for Visit {
+    fn drop(&mut self) {
+        // Borrowed only while a panic unwinds through the core, and then nobody waits any more.
+        if let Ok(mut core) = self.core.try_borrow_mut() {
+            core.departed();
         }
     }
 }

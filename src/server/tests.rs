@@ -1,0 +1,39 @@
+//! What ends a server before it is told to.
+
+use super::{RunError, Server, Settings};
+use crate::{
+    protocol::{client_message::Token, time::Wall},
+    token::{Verification, Verifier},
+};
+use futures_util::SinkExt;
+use std::{future::pending, sync::Arc, time::Duration};
+use tokio::{net::TcpStream, time::timeout};
+use tokio_tungstenite::{client_async, tungstenite::Message};
+
+/// How long anything that must happen may take.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// An embedder's verifier with a bug.
+struct Faulty;
+
+impl Verifier for Faulty {
+    fn verify(&self, _: Token<'_>, _: Wall) -> Verification {
+        panic!("a verifier with a bug, on purpose");
+    }
+}
+
+#[tokio::test]
+async fn a_task_that_panics_ends_the_server() {
+    let mut settings = Settings::new(Arc::new(Faulty));
+    settings.workers = 2;
+    let server = Server::bind(settings).expect("a port");
+    let addr = server.local_addr().expect("an address");
+    let running = tokio::spawn(server.run(pending()));
+    let stream = TcpStream::connect(addr).await.expect("a connection");
+    let url = format!("ws://{addr}/ws");
+    let (mut socket, _) = client_async(url, stream).await.expect("the 101");
+    let auth = Message::text(r#"{"type":"auth","payload":"token"}"#);
+    socket.send(auth).await.expect("sent");
+    let ended = timeout(PATIENCE, running).await.expect("the end in time").expect("no panic here");
+    assert!(matches!(ended, Err(RunError::WorkerDied)), "{ended:?}");
+}
