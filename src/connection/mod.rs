@@ -62,6 +62,8 @@ pub(crate) struct Connection {
     _slot: Slot,
 }
 
+const _: () = assert!(size_of::<Connection>() <= 408, "ten thousand are idle: keep it small");
+
 impl fmt::Debug for Connection {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Connection").field("key", &self.key).finish_non_exhaustive()
