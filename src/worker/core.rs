@@ -243,10 +243,7 @@ impl Core {
         for departure in self.desk.departures.drain(..) {
             self.rooms.remove(departure);
         }
-        for place in self.desk.replaced.drain(..) {
-            self.rooms.woken = true;
-            tell_replaced(&self.controls, place);
-        }
+        self.desk.replaced.retain(|place| !tell_replaced(&self.controls, *place));
         for room in self.desk.hungry.drain(..) {
             self.rooms.activate_if_behind(room);
         }
@@ -264,11 +261,12 @@ impl Core {
     }
 }
 
-fn tell_replaced(controls: &[mpsc::Sender<Control>], place: users::Place) {
-    let Some(control) = controls.get(usize::from(place.worker)) else { return };
-    if control.try_send(Control::Replace(ConnKey::from(place.connection))).is_err() {
-        tracing::warn!(worker = place.worker, "too busy to replace a connection");
-    }
+/// Whether that is settled; a worker that is too busy is told at the next turn, a second later at
+/// most.
+fn tell_replaced(controls: &[mpsc::Sender<Control>], place: users::Place) -> bool {
+    let Some(control) = controls.get(usize::from(place.worker)) else { return true };
+    let told = control.try_send(Control::Replace(ConnKey::from(place.connection)));
+    !matches!(told, Err(mpsc::error::TrySendError::Full(_)))
 }
 
 fn wake(waker: Option<&Waker>) {

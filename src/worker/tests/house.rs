@@ -204,7 +204,9 @@ impl House {
             slot: Slot::take(&self.open).0,
         };
         let core = Rc::clone(&self.cores[number % self.cores.len()]);
-        self.tasks.borrow_mut().push(task::spawn_local(Core::serve(core, entrance)));
+        let serving = Core::serve(core, entrance);
+        assert!(size_of_val(&serving) <= 144, "{}", size_of_val(&serving));
+        self.tasks.borrow_mut().push(task::spawn_local(serving));
         peer
     }
 

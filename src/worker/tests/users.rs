@@ -5,7 +5,7 @@ use super::{
     house::{Plan, everywhere_with},
     peer::{auth, join, message},
 };
-use crate::config::OnUserLimit;
+use crate::{config::OnUserLimit, room::ConnKey, worker::Control};
 
 #[test]
 fn the_oldest_connection_gives_way_to_the_newest_on_any_worker() {
@@ -30,6 +30,24 @@ fn the_oldest_connection_gives_way_to_the_newest_on_any_worker() {
             peer.expect("message").await;
         }
         assert_eq!(house.shared.users.len(), 1);
+    });
+}
+
+#[test]
+fn a_worker_with_a_full_queue_of_commands_is_told_later() {
+    let one = |plan: &mut Plan| {
+        plan.on_user_limit = OnUserLimit::ReplaceOldest;
+        plan.connections_per_user = 1;
+    };
+    everywhere_with(one, async |house| {
+        let mut old = house.enter("ann").await;
+        let mut new = house.connect();
+        new.send(&auth("ann")).await;
+        let nobody = ConnKey { index: 1_000, generation: 0 };
+        while house.controls[0].try_send(Control::Replace(nobody)).is_ok() {}
+        new.expect("auth_ok").await;
+        assert_eq!(old.ending().await.verdict(), ("replaced", 4423));
+        assert!(house.now() <= 1_012, "at {} ms", house.now());
     });
 }
 
