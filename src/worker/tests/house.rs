@@ -94,14 +94,19 @@ pub(super) fn everywhere_with(change: impl Fn(&mut Plan), scenario: impl AsyncFn
             println!("{egress:?}, {workers} worker(s)");
             let mut plan = Plan::new(egress, workers);
             change(&mut plan);
-            let clock = Builder::new_current_thread().enable_time().start_paused(true).build();
-            LocalSet::new().block_on(&clock.expect("a runtime"), async {
-                let house = House::build(plan);
-                scenario(&house).await;
-                house.check_that_nothing_is_left().await;
-            });
+            play(plan, &scenario);
         }
     }
+}
+
+/// Plays a scenario once.
+pub(super) fn play(plan: Plan, scenario: impl AsyncFn(&House)) {
+    let clock = Builder::new_current_thread().enable_time().start_paused(true).build();
+    LocalSet::new().block_on(&clock.expect("a runtime"), async {
+        let house = House::build(plan);
+        scenario(&house).await;
+        house.check_that_nothing_is_left().await;
+    });
 }
 
 /// Two or fewer workers on one runtime.

@@ -8,6 +8,7 @@ mod drain;
 mod house;
 mod peer;
 mod pipe;
+mod random;
 mod rooms;
 mod sign_in;
 mod slow;

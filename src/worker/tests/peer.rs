@@ -1,6 +1,7 @@
 //! The other side of a simulated stream: a client that can misbehave at every byte.
 
 use super::pipe::End;
+use futures_util::FutureExt;
 use serde_json::{Value, json};
 use std::io;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, DuplexStream};
@@ -110,6 +111,11 @@ impl Peer {
                 Err(_) => return Heard::Reset,
             }
         }
+    }
+
+    /// What has arrived already.
+    pub(super) fn hear_now(&mut self) -> Option<Heard> {
+        self.hear().now_or_never()
     }
 
     /// The next text; answers Pings on the way.
