@@ -300,3 +300,76 @@ impl Transport {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        connection::stream::Socket,
+        protocol::limits::{AuthLimits, SessionLimits},
+    };
+    use std::{cell::Cell, rc::Rc, task::Waker};
+
+    /// Takes as many bytes as it has space for, and counts who wrote.
+    struct Sink {
+        space: Rc<Cell<usize>>,
+        by_task: Rc<Cell<usize>>,
+    }
+
+    impl Sink {
+        fn put(&self, slices: &[IoSlice<'_>]) -> usize {
+            let n = slices.iter().map(|slice| slice.len()).sum::<usize>().min(self.space.get());
+            self.space.set(self.space.get() - n);
+            n
+        }
+    }
+
+    impl Socket for Sink {
+        fn poll_read(&mut self, _: &mut Context<'_>, _: &mut [u8]) -> Poll<io::Result<usize>> {
+            Poll::Pending
+        }
+
+        fn try_write(&mut self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
+            match self.put(slices) {
+                0 => Err(io::ErrorKind::WouldBlock.into()),
+                n => Ok(n),
+            }
+        }
+
+        fn poll_write(
+            &mut self,
+            _: &mut Context<'_>,
+            slices: &[IoSlice<'_>],
+        ) -> Poll<io::Result<usize>> {
+            self.by_task.set(self.by_task.get() + 1);
+            match self.put(slices) {
+                0 => Poll::Pending,
+                n => Poll::Ready(Ok(n)),
+            }
+        }
+
+        fn poll_shutdown(&mut self, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+            Poll::Ready(Ok(()))
+        }
+
+        fn reset_on_drop(&mut self) {}
+    }
+
+    #[test]
+    fn a_stream_that_was_blocked_is_written_to_directly_again() {
+        let (space, by_task) = (Rc::new(Cell::new(5)), Rc::default());
+        let sink = Sink { space: Rc::clone(&space), by_task: Rc::clone(&by_task) };
+        let policy = Policy::new(Some(&AuthLimits::default()), &SessionLimits::default());
+        let stream = Stream::Other(Box::new(sink));
+        let mut transport = Transport::new(stream, Arc::new(policy), 1_000, Vec::new());
+        let mut cx = Context::from_waker(Waker::noop());
+        transport.push(Frame::ping(b"0123456789")).unwrap();
+        assert_eq!(transport.flush(), Flush::Blocked);
+        space.set(100);
+        assert_eq!(transport.flush(), Flush::Blocked, "only the task knows when there is space");
+        assert_eq!((transport.poll_flush(&mut cx), by_task.get()), (Poll::Ready(Flush::Done), 1));
+        transport.push(Frame::ping(b"")).unwrap();
+        assert_eq!((transport.flush(), by_task.get()), (Flush::Done, 1));
+        assert_eq!(space.get(), 100 - 7 - 2);
+    }
+}
