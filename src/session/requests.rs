@@ -33,6 +33,21 @@ impl<'a> From<End<'a>> for Stop<'a> {
     }
 }
 
+impl<'a> Stop<'a> {
+    /// An error that answers a request about a room says which one, whatever stopped it.
+    fn about(self, room: Option<RoomText<'a>>) -> Self {
+        let name = |error: ErrorMessage<'a>| ErrorMessage {
+            room: error.room.or(room.map(RoomText::into_text)),
+            ..error
+        };
+        match self {
+            Self::Refuse(error) => Self::Refuse(name(error)),
+            Self::Bug(error) => Self::Bug(name(error)),
+            Self::End(end) => Self::End(end),
+        }
+    }
+}
+
 /// What a `message` asks to publish.
 struct Post<'a> {
     room: RoomText<'a>,
@@ -48,7 +63,10 @@ impl Ready {
         text: &'a str,
     ) -> Result<(), End<'a>> {
         let judged = match decode(text) {
-            Ok(message) => self.request(turn, message),
+            Ok(message) => {
+                let room = room_of(&message.body);
+                self.request(turn, message).map_err(|stop| stop.about(room))
+            }
             Err(fault) => self.fault(turn, fault),
         };
         match judged {
@@ -194,7 +212,21 @@ impl Ready {
     }
 }
 
-/// Which rate a message draws on.
+/// The room that a request is about.
+fn room_of<'a>(body: &Body<'a>) -> Option<RoomText<'a>> {
+    match body {
+        Body::Join { room, .. } | Body::Leave { room } | Body::Message { room, .. } => {
+            Some(room.clone())
+        }
+        Body::Auth { .. }
+        | Body::Ping { .. }
+        | Body::Pong
+        | Body::History
+        | Body::Presence
+        | Body::Unknown => None,
+    }
+}
+
 /// The rate of a request that was parsed and has a malformed member.
 const fn kind_of(faulty: MemberOf) -> Kind {
     match faulty {
@@ -205,6 +237,7 @@ const fn kind_of(faulty: MemberOf) -> Kind {
     }
 }
 
+/// Which rate a message draws on.
 const fn kind(body: &Body<'_>) -> Kind {
     match body {
         Body::Auth { .. } => Kind::Refresh,

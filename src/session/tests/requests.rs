@@ -36,13 +36,16 @@ fn an_id_in_flight_is_taken_and_free_once_its_answer_is_queued() {
     rig.join("den");
     rig.text(&message("m"));
     let key = rig.last_key();
-    for text in [&message("m"), r#"{"type":"ping","id":"m"}"#] {
-        assert_eq!(rig.text(text), ["error duplicate_id id=m"]);
-    }
+    assert_eq!(rig.text(&message("m")), ["error duplicate_id room=den id=m"]);
+    assert_eq!(rig.text(r#"{"type":"ping","id":"m"}"#), ["error duplicate_id id=m"]);
     let _ = rig.event(Event::Published { key, epoch: "e", seq: 1, at_ms: 1, duplicate: false });
     assert_eq!(rig.text(&message("m")), ["publish den [1]"]);
     let _ = rig.text(r#"{"type":"auth","payload":"t","id":"a"}"#);
-    assert_eq!(rig.text(&message("a")), ["error duplicate_id id=a"], "a refresh holds its id too");
+    assert_eq!(
+        rig.text(&message("a")),
+        ["error duplicate_id room=den id=a"],
+        "a refresh holds its id too"
+    );
 }
 
 #[test]
@@ -53,7 +56,10 @@ fn reading_stops_with_a_full_table_and_goes_on_with_one_answer() {
         rig.text(&format!(r#"{{"type":"join","room":"r{room}"}}"#));
     }
     assert!(!rig.session.wants_input());
-    assert_eq!(rig.text(r#"{"type":"join","room":"x","id":"x"}"#), ["error overloaded id=x"]);
+    assert_eq!(
+        rig.text(r#"{"type":"join","room":"x","id":"x"}"#),
+        ["error overloaded room=x id=x"]
+    );
     rig.joined(0);
     assert!(rig.session.wants_input());
 }
@@ -89,7 +95,7 @@ fn unknown_and_unoffered_types_are_no_bugs() {
         r#"{"type":"join","room":"den","token":"t","id":"1"}"#,
         r#"{"type":"message","room":"den","payload":1,"ephemeral":true,"id":"1"}"#,
     ] {
-        assert_eq!(rig.text(text), ["error unsupported id=1"]);
+        assert_eq!(rig.text(text), ["error unsupported room=den id=1"]);
     }
     assert_eq!(rig.text(r#"{"type":"join","room":"den","presence":true}"#), ["join den"]);
     let mut rig = Rig::ready(Rules { features: &[], ..rules() }, ann());
@@ -103,11 +109,11 @@ fn over_its_rate_a_request_is_refused_first_of_all_and_the_twentieth_time_is_fat
         assert_eq!(rig.text(&message("m")), ["error not_joined room=den id=m"]);
     }
     for _ in 0..19 {
-        assert_eq!(rig.text(&message("m")), ["error rate_limited after=100 id=m"]);
+        assert_eq!(rig.text(&message("m")), ["error rate_limited room=den after=100 id=m"]);
     }
     assert_eq!(rig.text(r#"{"type":"ping"}"#), ["pong None"], "an accepted request ends the row");
     for _ in 0..19 {
-        assert_eq!(rig.text(&message("m")), ["error rate_limited after=100 id=m"]);
+        assert_eq!(rig.text(&message("m")), ["error rate_limited room=den after=100 id=m"]);
     }
     assert_eq!(
         rig.text(&message("m")),
@@ -127,7 +133,7 @@ fn a_malformed_request_draws_on_the_rate_of_its_type() {
         let answers = rig.text(r#"{"type":"message","room":"no room","payload":1,"id":"m"}"#);
         assert_eq!(answers, ["error bad_room id=m"]);
     }
-    assert_eq!(rig.text(&message("m")), ["error rate_limited after=100 id=m"]);
+    assert_eq!(rig.text(&message("m")), ["error rate_limited room=den after=100 id=m"]);
 }
 
 #[test]
@@ -137,7 +143,7 @@ fn the_quota_of_a_token_lowers_the_message_rate() {
     for _ in 0..20 {
         rig.text(&message("m"));
     }
-    assert_eq!(rig.text(&message("m")), ["error rate_limited after=500 id=m"]);
+    assert_eq!(rig.text(&message("m")), ["error rate_limited room=den after=500 id=m"]);
 }
 
 #[test]

@@ -74,7 +74,7 @@ fn joining_and_joined_rooms_count_to_the_cap_and_left_ones_do_not() {
     rig.text(&text("join", "b"));
     assert_eq!(
         rig.text(&text("join", "c")),
-        ["error rate_limited after=100 id=join"],
+        ["error rate_limited room=c after=100 id=join"],
         "the burst of joins is the cap on rooms"
     );
     rig.wait(1_000);
