@@ -89,8 +89,10 @@ impl Ready {
             Refusal::Invalid => self.refresh_failed(turn, id, ErrorCode::TokenInvalid),
             Refusal::Expired => self.refresh_failed(turn, id, ErrorCode::TokenExpired),
             Refusal::NotYetValid => self.refresh_failed(turn, id, ErrorCode::TokenNotYetValid),
-            Refusal::Forbidden => self.refresh_failed(turn, id, ErrorCode::Forbidden),
-            Refusal::TooManyConnections => self.refresh_failed(turn, id, ErrorCode::Overloaded),
+            Refusal::Forbidden => self.refresh_passed_over(turn, id, ErrorCode::Forbidden),
+            Refusal::TooManyConnections => {
+                self.refresh_passed_over(turn, id, ErrorCode::Overloaded)
+            }
             Refusal::Revoked => Err(End::answer(id, CloseCode::Revoked)),
         }
     }
@@ -98,11 +100,7 @@ impl Ready {
     /// Nobody could judge the newer token: not the client's fault, so nothing is counted.
     pub(super) fn refresh_undecided<'a>(&mut self, turn: &mut Turn<'_, 'a>) -> Result<(), End<'a>> {
         let Some(Pending { id, .. }) = self.refresh.take() else { return Ok(()) };
-        let id = recall(id);
-        if self.is_expired(turn.now) {
-            return Err(End::answer(id, CloseCode::TokenExpired));
-        }
-        refuse(turn, refusal(ErrorCode::Internal, id))
+        self.refresh_passed_over(turn, recall(id), ErrorCode::Internal)
     }
 
     /// Says `auth_ok`, and that it will not last if that is already due.
@@ -130,6 +128,20 @@ impl Ready {
         }
     }
 
+    /// Answers a refresh whose token is not invalid and yet does not count: the old one goes on,
+    /// unless only the refresh held its end back.
+    fn refresh_passed_over<'a>(
+        &self,
+        turn: &mut Turn<'_, 'a>,
+        id: Echo<'a>,
+        code: ErrorCode,
+    ) -> Result<(), End<'a>> {
+        if self.is_expired(turn.now) {
+            return Err(End::answer(id, CloseCode::TokenExpired));
+        }
+        refuse(turn, refusal(code, id))
+    }
+
     /// Counts an invalid refresh: over the count it is fatal, and so is the end of the old token
     /// that it held back.
     fn refresh_failed<'a>(
@@ -138,17 +150,14 @@ impl Ready {
         id: Echo<'a>,
         code: ErrorCode,
     ) -> Result<(), End<'a>> {
-        if self.is_expired(turn.now) {
-            return Err(End::answer(id, CloseCode::TokenExpired));
-        }
         let last = turn.about.rules.session.invalid_refreshes.saturating_add(1);
         match self.invalid_refreshes.spend(turn.now.time, WINDOW_MS, last) {
-            Ok(()) => refuse(turn, refusal(code, id)),
-            Err(after_ms) => Err(End::Verdict(Verdict {
+            Err(after_ms) if !self.is_expired(turn.now) => Err(End::Verdict(Verdict {
                 id,
                 code: CloseCode::RateLimited,
                 retry_after_ms: Some(after_ms),
             })),
+            Ok(()) | Err(_) => self.refresh_passed_over(turn, id, code),
         }
     }
 

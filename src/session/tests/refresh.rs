@@ -86,6 +86,18 @@ fn an_invalid_refresh_ends_nothing_until_the_fourth_in_a_minute() {
 }
 
 #[test]
+fn a_valid_refresh_that_is_not_allowed_is_no_invalid_one() {
+    let mut rig = Rig::default();
+    for _ in 0..10 {
+        rig.text(AUTH);
+        let said = rig.event(Event::Refused(Refusal::Forbidden));
+        assert_eq!(said, ["error forbidden id=r"], "the session stays");
+    }
+    rig.text(AUTH);
+    assert_eq!(rig.event(Event::Refused(Refusal::Invalid)), ["error token_invalid id=r"]);
+}
+
+#[test]
 fn a_revoked_refresh_is_fatal() {
     let mut rig = Rig::default();
     rig.text(AUTH);
@@ -121,7 +133,8 @@ fn a_refresh_holds_the_expiry_back_until_its_verdict_and_ten_seconds_at_most() {
     let said = rig.event(Event::Verified(Box::new(newer)));
     assert_eq!(said, ["fatal token_expired id=r", "close 4412"]);
 
-    for outcome in [Event::Refused(Refusal::Invalid), Event::VerifierDown] {
+    let forbidden = Event::Refused(Refusal::Forbidden);
+    for outcome in [Event::Refused(Refusal::Invalid), forbidden, Event::VerifierDown] {
         let mut rig = Rig::default();
         rig.wait(3_604_999);
         rig.text(AUTH);
