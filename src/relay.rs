@@ -75,7 +75,7 @@ pub(crate) struct Published {
     pub(crate) duplicate: bool,
 }
 
-/// Whoever joins or leaves.
+/// Whoever joins or leaves, and when.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Caller {
     /// Its worker.
@@ -84,6 +84,8 @@ pub(crate) struct Caller {
     pub(crate) connection: ConnKey,
     /// The request to answer.
     pub(crate) request: RequestKey,
+    /// The time of the request: nothing older than the room's age is promised to it.
+    pub(crate) now: Wall,
 }
 
 impl Relay {
@@ -119,7 +121,7 @@ impl Relay {
                 continue;
             }
             core.enter(caller.worker);
-            let ticket = ticket(caller, &core.log, since);
+            let ticket = ticket(caller, &mut core.log, since);
             let wake = self.push(caller.worker, &room, Item::Join(ticket));
             drop(core);
             self.wake(caller.worker, wake);
@@ -129,17 +131,17 @@ impl Relay {
 
     /// Queues another join of a member: it is answered in the room's order and counts nobody in.
     pub(crate) fn rejoin(&self, caller: Caller, room: &Arc<SharedRoom>, since: Option<&Since<'_>>) {
-        let core = room.lock();
-        let ticket = ticket(caller, &core.log, since);
+        let mut core = room.lock();
+        let ticket = ticket(caller, &mut core.log, since);
         let wake = self.push(caller.worker, room, Item::Join(ticket));
         drop(core);
         self.wake(caller.worker, wake);
     }
 
     /// Queues a leave behind all that was published before, and counts the member out.
-    pub(crate) fn leave(&self, caller: Caller, room: &Arc<SharedRoom>, now: Wall) {
+    pub(crate) fn leave(&self, caller: Caller, room: &Arc<SharedRoom>) {
         self.leave_again(caller, room);
-        self.exit(caller.worker, room, now);
+        self.exit(caller.worker, room, caller.now);
     }
 
     /// Queues another leave of somebody who was counted out: it is answered in the room's order.
@@ -315,7 +317,9 @@ impl Relay {
     }
 }
 
-fn ticket(caller: Caller, log: &RoomLog, since: Option<&Since<'_>>) -> JoinTicket {
+/// A room that nobody publishes in forgets nothing by itself: the age is judged here.
+fn ticket(caller: Caller, log: &mut RoomLog, since: Option<&Since<'_>>) -> JoinTicket {
+    log.expire(caller.now);
     JoinTicket {
         connection: caller.connection,
         request: caller.request,

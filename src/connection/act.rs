@@ -60,7 +60,7 @@ impl Connection {
                 let caller = self.caller(key, desk);
                 match self.seats.begin_leave(room.borrowed(), key) {
                     Some(Leaving::Member(room)) => {
-                        desk.shared.relay.leave(caller, &room, desk.now.wall);
+                        desk.shared.relay.leave(caller, &room);
                     }
                     Some(Leaving::Again(room)) => desk.shared.relay.leave_again(caller, &room),
                     None => self.step(Event::Left { key }, desk),
@@ -147,6 +147,6 @@ impl Connection {
     }
 
     fn caller(&self, request: RequestKey, desk: &Desk) -> Caller {
-        Caller { worker: desk.worker, connection: self.key, request }
+        Caller { worker: desk.worker, connection: self.key, request, now: desk.now.wall }
     }
 }

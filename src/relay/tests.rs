@@ -24,7 +24,7 @@ fn room(name: &str) -> RoomName {
 
 fn caller(worker: WorkerIndex, index: u32) -> Caller {
     let connection = ConnKey { index, generation: 1 };
-    Caller { worker, connection, request: RequestKey(index) }
+    Caller { worker, connection, request: RequestKey(index), now: NOW }
 }
 
 fn publish(
@@ -108,10 +108,29 @@ fn messages_go_to_the_workers_that_have_members() {
     let den = relay.join(caller(0, 1), &room("den"), None).unwrap();
     relay.join(caller(2, 1), &room("den"), None).unwrap();
     publish(&relay, &den, "1", None).unwrap();
-    relay.leave(caller(2, 1), &den, NOW);
+    relay.leave(caller(2, 1), &den);
     publish(&relay, &den, "2", None).unwrap();
     let counts = [0, 1, 2].map(|worker| drain(&relay, worker).len());
     assert_eq!(counts, [3, 0, 3], "join and two messages; none; join, message and leave");
+}
+
+#[test]
+fn a_quiet_room_with_members_promises_nothing_beyond_its_age() {
+    let relay = relay(1, HistoryBounds { age_ms: 500, ..HistoryBounds::default() });
+    let den = relay.join(caller(0, 1), &room("den"), None).unwrap();
+    publish(&relay, &den, "1", None).unwrap();
+    let epoch: String = den.lock().log.epoch().as_str().into();
+    let restart_at = |ms, index| {
+        drain(&relay, 0);
+        let since = Since { epoch: epoch.as_str().into(), seq: 0 };
+        let late = Caller { now: NOW + ms, ..caller(0, index) };
+        relay.join(late, &room("den"), Some(&since)).unwrap();
+        let items = drain(&relay, 0);
+        let [Item::Join(ticket)] = items.as_slice() else { panic!("{items:?}") };
+        ticket.restart
+    };
+    assert_eq!(restart_at(499, 2), Restart::Covered(0));
+    assert_eq!(restart_at(500, 3), Restart::Lost);
 }
 
 #[test]
@@ -153,7 +172,7 @@ fn an_empty_room_that_remembers_nothing_is_freed_and_comes_back_as_another() {
     let first = relay.join(caller(0, 1), &room("den"), None).unwrap();
     let second = relay.join(caller(0, 2), &room("den"), None).unwrap();
     assert_eq!(first.id(), second.id());
-    relay.leave(caller(0, 1), &first, NOW);
+    relay.leave(caller(0, 1), &first);
     assert_eq!(relay.rooms(), (1, 0), "one is still in");
     relay.exit(0, &first, NOW);
     assert_eq!(relay.rooms(), (0, 0));
@@ -215,7 +234,7 @@ fn a_join_that_races_with_freeing_never_enters_a_dead_room() {
                     let found = relay.registry.get(den.borrowed()).expect("the room");
                     assert_eq!(found.id(), room.id());
                     publish(relay, &room, "1", None).unwrap();
-                    relay.leave(caller(worker, n), &room, NOW);
+                    relay.leave(caller(worker, n), &room);
                     discard(relay, worker);
                 }
                 epochs
@@ -242,7 +261,7 @@ fn sweeping_races_with_joining_and_no_room_rests_twice_or_never() {
                     let name = room(&format!("room{}", n % 3));
                     let joined = relay.join(caller(worker, n), &name, None).unwrap();
                     publish(relay, &joined, "1", None).unwrap();
-                    relay.leave(caller(worker, n), &joined, now);
+                    relay.leave(Caller { now, ..caller(worker, n) }, &joined);
                     discard(relay, worker);
                     relay.sweep(now);
                 }
