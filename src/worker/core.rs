@@ -47,7 +47,17 @@ pub(crate) struct Core {
 struct Drain {
     from: Time,
     to: Time,
+    /// Over how long clients come back, in milliseconds.
+    return_ms: u64,
     done: Option<Waker>,
+}
+
+impl Drain {
+    /// How long a client waits that is closed at `last_call`: until the successor is up, and not
+    /// until the same moment as everybody else.
+    fn after_ms(&self, last_call: Time, spread: u64) -> u64 {
+        self.to.since(last_call) + spread % (self.return_ms + 1)
+    }
 }
 
 impl Core {
@@ -136,9 +146,12 @@ impl Core {
         let index = u32::try_from(slot.key()).unwrap_or(u32::MAX);
         let key = ConnKey { index, generation: self.generation };
         slot.insert(Box::new(Connection::new(key, entrance, &self.terms, &mut self.desk)));
+        let spread = u64::from(self.random());
         if let Some(drain) = &self.draining {
+            // Its handshake was under way when the drain began: it hears its Close at once.
+            let after_ms = drain.after_ms(self.desk.now.time, spread);
             let last_call = drain.to;
-            self.with(key, |connection, desk| connection.drain(0, last_call, desk));
+            self.with(key, |connection, desk| connection.drain(after_ms, last_call, desk));
         }
         self.carry_out();
         key
@@ -173,13 +186,13 @@ impl Core {
     /// Ends every connection at a time of its own from `from_ms` to `to_ms` from now.
     pub(super) fn drain(&mut self, from_ms: u64, to_ms: u64) {
         let now = self.tick().time;
-        let drain = Drain { from: now + from_ms, to: now + to_ms, done: None };
+        let (from, to) = (now + from_ms, now + to_ms);
+        let drain = Drain { from, to, return_ms: to_ms, done: None };
         let keys: Vec<ConnKey> = self.connections.iter().map(|(_, c)| c.key()).collect();
         for key in keys {
             let spread = u64::from(self.random());
             let last_call = drain.from + spread % drain.to.since(drain.from).max(1);
-            // Back when the successor is up, not all at once.
-            let after_ms = drain.to.since(last_call) + spread % (to_ms + 1);
+            let after_ms = drain.after_ms(last_call, spread);
             self.with(key, |connection, desk| connection.drain(after_ms, last_call, desk));
             self.flush(key);
         }

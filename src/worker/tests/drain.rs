@@ -41,7 +41,8 @@ fn everybody_is_told_and_closed_in_time_and_the_workers_return() {
         restarts(&mut verifying).await;
         drop((unknown, verifying));
         let mut late = house.connect();
-        restarts(&mut late).await;
+        let after = restarts(&mut late).await;
+        assert!(after >= 3_000, "back in {after} ms, while this server still drains");
         drop(late);
         let mut waits = Vec::new();
         for peer in &mut peers {
