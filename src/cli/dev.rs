@@ -1,4 +1,4 @@
-//! `vestibule dev`: a server to try things with, and tokens for two users.
+//! `vestibule dev`: a server to try things with, a page to try them on, and tokens for two users.
 
 use super::{
     args::DevArgs,
@@ -8,13 +8,20 @@ use super::{
 };
 use crate::{
     config::{Config, Flag, IssuerConfig},
+    protocol::time::Wall,
+    server::{Demo, DemoTokens},
     token::{Mint, SigningKey},
 };
 use base64::{Engine, engine::general_purpose::STANDARD};
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::{
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
+    sync::Arc,
+};
 
 /// How long the printed tokens are good for.
 const TTL_MS: u64 = 24 * 3_600_000;
+/// How long a token was good for that is made expired.
+const PAST_TTL_MS: u64 = 60_000;
 /// The length of the secret, in bytes.
 const SECRET_BYTES: usize = 32;
 
@@ -23,13 +30,14 @@ pub(super) fn dev(args: DevArgs) -> Result<(), Failure> {
     flags.push(Flag { name: "the secret of this run", key: "issuer.0.secret", value: secret()? });
     let config = Config::from_toml("dev.toml", include_str!("dev.toml"), flags)?;
     let issuer = config.issuer.clone();
-    let key = source::signing_key(&issuer, None)?;
-    serve::run(config, |addr| {
+    let tokens = Arc::new(Tokens { key: source::signing_key(&issuer, None)?, issuer });
+    let demo = Demo::PageWithTokens(Arc::clone(&tokens) as Arc<_>);
+    serve::run(config, demo, |addr| {
         if !addr.ip().is_loopback() {
             tracing::warn!("this server is for trying things and can be reached from elsewhere");
         }
-        let alice = token(&key, &issuer, "alice")?;
-        let bob = token(&key, &issuer, "bob")?;
+        let alice = tokens.sign("alice", TTL_MS, 0)?;
+        let bob = tokens.sign("bob", TTL_MS, 0)?;
         outcome::print(&welcome(addr, &alice, &bob))
     })
 }
@@ -41,21 +49,48 @@ fn secret() -> Result<String, Failure> {
     Ok(format!("base64:{}", STANDARD.encode(bytes)))
 }
 
-fn token(key: &SigningKey, issuer: &IssuerConfig, subject: &str) -> Result<String, Failure> {
-    let mint = Mint {
-        issuer: issuer.iss.as_deref().map(str::to_owned),
-        audience: issuer.aud.iter().map(|aud| aud.to_string()).collect(),
-        ..Mint::new(subject, TTL_MS)
-    };
-    mint.sign(key, clock::whole_seconds()).map_err(|fault| Failure::Failed(fault.to_string()))
+/// Signs for the issuer of this run.
+struct Tokens {
+    key: SigningKey,
+    issuer: IssuerConfig,
+}
+
+impl Tokens {
+    /// A token made `ago_ms` ago that lives for `ttl_ms`.
+    fn sign(&self, subject: &str, ttl_ms: u64, ago_ms: u64) -> Result<String, Failure> {
+        let mint = Mint {
+            issuer: self.issuer.iss.as_deref().map(str::to_owned),
+            audience: self.issuer.aud.iter().map(|aud| aud.to_string()).collect(),
+            ..Mint::new(subject, ttl_ms)
+        };
+        let made = Wall::from_ms(clock::whole_seconds().as_ms().saturating_sub(ago_ms));
+        mint.sign(&self.key, made).map_err(|fault| Failure::Failed(fault.to_string()))
+    }
+}
+
+impl DemoTokens for Tokens {
+    fn token(&self, user: &str, expires_in_ms: i64) -> Option<String> {
+        let signed = match u64::try_from(expires_in_ms) {
+            Ok(ttl_ms) => self.sign(user, ttl_ms, 0),
+            Err(_) => {
+                let ago_ms = expires_in_ms.unsigned_abs().saturating_add(PAST_TTL_MS);
+                self.sign(user, PAST_TTL_MS, ago_ms)
+            }
+        };
+        signed.ok()
+    }
 }
 
 fn welcome(addr: SocketAddr, alice: &str, bob: &str) -> String {
-    let url = format!("ws://{}/ws", reachable(addr));
+    let host = reachable(addr);
+    let url = format!("ws://{host}/ws");
     format!(
         r#"
 Vestibule listens at {url} (open rooms; these tokens end with this run)
 
+In a browser: open http://{host}/ and watch every frame of two people who chat.
+
+By hand:
 1. Connect from two terminals, each with one of
      npx wscat -c {url}
      websocat {url}

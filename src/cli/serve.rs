@@ -4,7 +4,7 @@ use super::{args::ServeArgs, config, logging, outcome::Failure, source};
 use crate::{
     broker::HistoryBounds,
     config::Config,
-    server::{FEATURES, Server, Settings},
+    server::{Demo, FEATURES, Server, Settings},
     session::Rules,
 };
 use std::{io, net::SocketAddr, sync::Arc};
@@ -16,12 +16,15 @@ use tokio::{
 
 pub(super) fn serve(args: ServeArgs) -> Result<(), Failure> {
     let (file, flags) = args.split();
-    run(config::load(file, flags)?, |_| Ok(()))
+    let config = config::load(file, flags)?;
+    let demo = if config.demo { Demo::Page } else { Demo::Off };
+    run(config, demo, |_| Ok(()))
 }
 
 /// Runs a server until a signal stops it. `ready` is told where it listens, before it serves.
 pub(super) fn run(
     config: Config,
+    demo: Demo,
     ready: impl FnOnce(SocketAddr) -> Result<(), Failure>,
 ) -> Result<(), Failure> {
     logging::start(config.log)?;
@@ -29,7 +32,7 @@ pub(super) fn run(
         tracing::warn!("{warning}");
     }
     let listen = config.listen;
-    let server = Server::bind(settings(config)?)
+    let server = Server::bind(Settings { demo, ..settings(config)? })
         .map_err(|why| Failure::Failed(format!("cannot listen on {listen}: {why}")))?;
     let runtime = Builder::new_current_thread().enable_all().build().map_err(failed)?;
     runtime.block_on(async {
@@ -81,6 +84,7 @@ fn settings(config: Config) -> Result<Settings, Failure> {
             features: FEATURES,
         },
         history,
+        demo: Demo::Off,
         origins: config.origins.into_iter().map(String::from).collect(),
         connections_per_user: config.connections_per_user,
         on_user_limit: config.on_user_limit,

@@ -22,6 +22,7 @@ pub(super) fn check(raw: RawConfig) -> Result<Config, ConfigError> {
     let workers = check.integer("workers");
     let connections = check.integer("connections");
     let drain_ms = check.integer("drain_ms");
+    let demo = check.truth("demo");
     let auth = check.auth();
     let session = check.session();
     let history = check.history();
@@ -42,6 +43,7 @@ pub(super) fn check(raw: RawConfig) -> Result<Config, ConfigError> {
             workers: usize::try_from(workers).unwrap_or(0),
             connections: usize::try_from(connections).unwrap_or(0),
             drain_ms,
+            demo,
             auth,
             session,
             access,
@@ -102,6 +104,11 @@ impl Check {
     /// [`Check::integer`] for what fits 32 bits.
     fn small(&mut self, key: &str) -> u32 {
         u32::try_from(self.integer(key)).unwrap_or(u32::MAX)
+    }
+
+    /// False unless it is set to true.
+    pub(super) fn truth(&mut self, key: &str) -> bool {
+        self.raw.take(key).is_some_and(|of| matches!(of.value, Value::Boolean(true)))
     }
 
     pub(super) fn text(&mut self, key: &str) -> Option<(String, Origin)> {

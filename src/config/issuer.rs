@@ -1,9 +1,7 @@
 //! The issuer: whose tokens are accepted, and the key that they are checked with.
 
 use super::{
-    IssuerConfig, KEY_FILE_BYTES, KeyConfig, Origin, Secret,
-    check::Check,
-    raw::{Value, read_bounded},
+    IssuerConfig, KEY_FILE_BYTES, KeyConfig, Origin, Secret, check::Check, raw::read_bounded,
 };
 use base64::{Engine, engine::general_purpose::STANDARD};
 
@@ -65,7 +63,7 @@ impl Check {
         let leeway_ms = self.integer("issuer.0.leeway_ms");
         let claims = self.raw.take_all("issuer.0.required_claims.");
         let claims = claims.into_iter().map(|(name, of)| (name.into(), of.value.into_json()));
-        let integers = self.raw.take("issuer.0.subject_integers");
+        let subject_integers = self.truth("issuer.0.subject_integers");
         let algorithm = self.word("issuer.0.algorithm", ALGORITHMS);
         let subject_claim = self.plain("issuer.0.subject_claim", 128).unwrap_or("sub".into());
         let user_prefix = self.user_prefix();
@@ -80,7 +78,7 @@ impl Check {
             algorithm,
             leeway_ms,
             subject_claim,
-            subject_integers: integers.is_some_and(|of| matches!(of.value, Value::Boolean(true))),
+            subject_integers,
             required_claims: claims.collect(),
             user_prefix,
         })

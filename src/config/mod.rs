@@ -48,6 +48,8 @@ pub struct Config {
     pub connections: usize,
     /// From the first signal to the exit, in milliseconds.
     pub drain_ms: u64,
+    /// Whether the page that shows the protocol stands at `/`.
+    pub demo: bool,
     /// Limits before the verdict.
     pub auth: AuthLimits,
     /// Limits after it, heartbeat included.

@@ -66,6 +66,13 @@ pub const KEYS: &[Key] = &[
         "From SIGTERM to the end: clients are told to come back, each is closed at a moment of \
          its own within this time.",
     ),
+    Key {
+        path: "demo",
+        shape: Shape::Boolean,
+        unset: Unset::No,
+        meaning: "Whether a page that shows the protocol at work stands at `/`. Whoever opens it \
+                  brings a token; with `gate.origins` its own origin must be among them.",
+    },
     number(
         "auth.deadline_ms",
         (20, 600_000),

@@ -48,6 +48,7 @@ const ROWS: &[Row] = &[
     ("workers", "3", "3", |c| show(c.workers)),
     ("connections", "900", "900", |c| show(c.connections)),
     ("drain_ms", "0x10", "16", |c| show(c.drain_ms)),
+    ("demo", "true", "true", |c| show(c.demo)),
     ("auth.deadline_ms", "20_000", "20000", |c| show(c.auth.deadline_ms)),
     ("issuer.0.name", "'app'", "app", |c| c.issuer.name.to_string()),
     ("issuer.0.iss", "'https://a'", "https://a", |c| c.issuer.iss.clone().unwrap().into()),
@@ -136,6 +137,7 @@ fn the_least_gives_the_published_defaults() {
     let config = file(LEAST).unwrap();
     assert_eq!(config.listen.to_string(), "127.0.0.1:7000");
     assert_eq!((config.workers, config.connections, config.drain_ms), (0, 0, 5_000));
+    assert!(!config.demo);
     assert_eq!(config.auth, AuthLimits::default());
     assert_eq!(config.session, SessionLimits::default());
     assert_eq!(config.access, Access::Open);
@@ -247,7 +249,7 @@ fn unknown_keys_are_refused_with_the_nearest_known_one() {
         ),
         (
             "[admin]\nlisten = 'x'",
-            "v.toml:1: admin: unknown key; known here: listen, workers, connections, drain_ms, \
+            "v.toml:1: admin: unknown key; known here: listen, workers, connections, drain_ms, demo, \
              auth, issuer, heartbeat, gate, limits, rooms, log",
         ),
         ("[gate]\nplaces = 5", "v.toml:2: gate.places: unknown key; known here: origins"),

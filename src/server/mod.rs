@@ -27,6 +27,7 @@ use accept::Acceptor;
 use futures_util::stream::{FuturesUnordered, StreamExt};
 use handshake::FrontDoor;
 use http::Site;
+pub use http::{Demo, DemoTokens};
 use std::{
     fmt,
     future::Future,
@@ -65,6 +66,8 @@ pub struct Settings {
     pub history: HistoryBounds,
     /// Origins that may connect; empty lets all in.
     pub origins: Vec<String>,
+    /// The page that shows the protocol, at `/`.
+    pub demo: Demo,
     /// Connections of one user at a time.
     pub connections_per_user: u32,
     /// What happens over that cap.
@@ -89,6 +92,7 @@ impl Settings {
             },
             history: HistoryBounds::default(),
             origins: Vec::new(),
+            demo: Demo::Off,
             connections_per_user: 32,
             on_user_limit: OnUserLimit::default(),
             verifier,
@@ -167,7 +171,10 @@ impl Server {
             0 => thread::available_parallelism().map_or(1, NonZeroUsize::get),
             n => n,
         };
-        let site = Arc::new(Site::new(settings.origins.clone()));
+        let addr = listener.local_addr().map_err(RunError::Accept)?;
+        let demo = settings.demo.clone().on(addr);
+        let site = Site::new(settings.origins.clone());
+        let site = Arc::new(site.with_demo(demo, settings.rules.auth.deadline_ms));
         let capacity = descriptors::connections(settings.connections);
         let mut crew = Crew::start(settings, workers, &site, capacity).map_err(RunError::Start)?;
         let (controls, door) = (Arc::clone(&crew.controls), Arc::clone(&crew.door));

@@ -3,16 +3,19 @@
 //! [`receive`] judges the bytes read so far, without IO. What is no WebSocket handshake goes,
 //! with these bytes, to [`serve_plain`].
 
+mod demo;
 mod plain;
 mod refusal;
 mod request;
 mod upgrade;
 
+pub use demo::{Demo, DemoTokens};
 pub(crate) use plain::serve_plain;
 pub(crate) use refusal::Refusal;
 pub(crate) use request::{Reception, receive};
 pub(crate) use upgrade::Subprotocol;
 
+use demo::Stage;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 /// The path of the WebSocket endpoint.
@@ -25,6 +28,7 @@ const RETRY_AFTER_S: u32 = 5;
 pub(crate) struct Site {
     /// Serialised origins that may connect; empty: any.
     origins: Box<[String]>,
+    stage: Stage,
     ready: AtomicBool,
     draining: AtomicBool,
 }
@@ -34,9 +38,15 @@ impl Site {
     pub(crate) fn new(origins: Vec<String>) -> Self {
         Self {
             origins: origins.into_boxed_slice(),
+            stage: Stage::default(),
             ready: AtomicBool::new(false),
             draining: AtomicBool::new(false),
         }
+    }
+
+    /// The same with the demo at `/`, which tells clients of this deadline, in milliseconds.
+    pub(crate) fn with_demo(self, demo: Demo, deadline_ms: u64) -> Self {
+        Self { stage: Stage::new(demo, deadline_ms), ..self }
     }
 
     /// Says whether sessions can be opened: `/readyz` follows.

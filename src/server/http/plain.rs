@@ -47,9 +47,12 @@ pub(crate) async fn serve_plain<S>(io: S, head: Vec<u8>, site: Arc<Site>) -> hyp
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
-    let service = service_fn(move |request: Request<Incoming>| {
-        let response = respond(request.method(), request.uri().path(), &site);
-        std::future::ready(Ok::<_, Infallible>(response))
+    let service = service_fn(|request: Request<Incoming>| async {
+        let response = match site.stage.route(request.uri().path()) {
+            Some(route) => route.respond(request).await,
+            None => respond(request.method(), request.uri().path(), &site),
+        };
+        Ok::<_, Infallible>(response)
     });
     http1::Builder::new()
         .keep_alive(false)
@@ -74,10 +77,7 @@ fn respond(method: &Method, path: &str, site: &Site) -> Response<Full<Bytes>> {
     let response = page(site);
     let is_page = response.status() != StatusCode::NOT_FOUND;
     if is_page && method != Method::GET && method != Method::HEAD {
-        let message = "This page takes GET and HEAD only.";
-        let mut response = refuse(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", message);
-        response.headers_mut().insert(ALLOW, HeaderValue::from_static("GET, HEAD"));
-        return response;
+        return refuse_method("GET, HEAD");
     }
     response
 }
@@ -96,11 +96,32 @@ fn text(content_type: &'static str, body: &'static str) -> Response<Full<Bytes>>
     page(StatusCode::OK, content_type, Bytes::from_static(body.as_bytes()))
 }
 
-fn refuse(status: StatusCode, error: &'static str, message: &'static str) -> Response<Full<Bytes>> {
-    page(status, "application/json", json_body(error, message).into())
+/// The refusal of a method; `allowed` are the ones that are not.
+pub(super) fn refuse_method(allowed: &'static str) -> Response<Full<Bytes>> {
+    let message = "This page does not take this method; the header Allow names those that it does.";
+    let mut response = refuse(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", message);
+    response.headers_mut().insert(ALLOW, HeaderValue::from_static(allowed));
+    response
 }
 
-fn page(status: StatusCode, content_type: &'static str, body: Bytes) -> Response<Full<Bytes>> {
+pub(super) fn refuse(
+    status: StatusCode,
+    error: &'static str,
+    message: &'static str,
+) -> Response<Full<Bytes>> {
+    json(status, json_body(error, message).into_bytes())
+}
+
+pub(super) fn json(status: StatusCode, body: Vec<u8>) -> Response<Full<Bytes>> {
+    page(status, "application/json", body.into())
+}
+
+/// A whole response that is not kept by anybody and taken for what it says it is.
+pub(super) fn page(
+    status: StatusCode,
+    content_type: &'static str,
+    body: Bytes,
+) -> Response<Full<Bytes>> {
     let mut response = Response::new(Full::new(body));
     *response.status_mut() = status;
     let headers = response.headers_mut();
@@ -151,4 +172,4 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Rewind<S> {
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

@@ -5,17 +5,19 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt, duplex};
 
 /// Sends a request, `at_hand` bytes of which the server has already read, and returns the
 /// response.
-async fn ask(request: &str, at_hand: usize, site: &Arc<Site>) -> String {
-    let (mut client, server) = duplex(64);
+pub(in super::super) async fn ask(request: &str, at_hand: usize, site: &Arc<Site>) -> String {
+    let (client, server) = duplex(64);
+    let (mut reading, mut writing) = tokio::io::split(client);
     let (head, rest) = request.as_bytes().split_at(at_hand);
     let serve = serve_plain(server, head.to_vec(), Arc::clone(site));
-    let talk = async {
-        client.write_all(rest).await.expect("written");
+    // A server that has heard enough answers and leaves: the rest cannot be written then.
+    let talk = async { drop(writing.write_all(rest).await) };
+    let listen = async {
         let mut answer = String::new();
-        client.read_to_string(&mut answer).await.expect("read to the end");
+        reading.read_to_string(&mut answer).await.expect("read to the end");
         answer
     };
-    let (served, answer) = tokio::join!(serve, talk);
+    let (served, (), answer) = tokio::join!(serve, talk, listen);
     served.expect("served");
     answer
 }
