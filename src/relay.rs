@@ -31,6 +31,9 @@ pub(crate) type RoomLog = Box<dyn Log>;
 /// A room as the workers share it.
 pub(crate) type SharedRoom = Room<RoomLog>;
 
+/// Resting rooms looked at in one sweep; the rest have their turn at the next.
+const SWEEP_ROOMS: usize = 4_096;
+
 /// Any broker, its logs boxed: what stands behind the relay is chosen at start.
 trait Opens: Send + Sync {
     fn open(&self, room: &RoomName) -> RoomLog;
@@ -216,7 +219,8 @@ impl Relay {
 
     /// Frees rooms that are empty and have forgotten everything. Call it about once a second.
     pub(crate) fn sweep(&self, now: Wall) {
-        while let Some(room) = self.next_due(now) {
+        for _ in 0..SWEEP_ROOMS {
+            let Some(room) = self.next_due(now) else { return };
             let mut core = room.lock();
             core.is_resting = false;
             core.log.expire(now);

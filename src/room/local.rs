@@ -122,8 +122,13 @@ impl<L> LocalRoom<L> {
 
     /// Takes a member out at once.
     pub(crate) fn remove(&mut self, place: usize) {
-        if self.members.try_remove(place).is_some() {
-            self.behind.retain(|&at| at != place);
+        if self.members.try_remove(place).is_none() {
+            return;
+        }
+        self.behind.retain(|&at| at != place);
+        // A room that was once large does not walk its empty places for ever.
+        while self.places > 0 && !self.members.contains(self.places - 1) {
+            self.places -= 1;
         }
     }
 

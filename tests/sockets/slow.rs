@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use vestibule::{broker::HistoryBounds, server::Settings};
 
 /// Enough for the buffers of both kernels and the outbox.
-const POSTS: u64 = 520;
+const POSTS: u64 = 700;
 /// Posts between two signs of life.
 const LIFE: u64 = 15;
 const PAYLOAD_BYTES: usize = 8 * 1024;

@@ -184,3 +184,18 @@ proptest! {
         world.check();
     }
 }
+
+#[test]
+fn a_room_that_was_large_forgets_its_empty_places() {
+    let mut world = World::new(100, 1 << 20);
+    let members: Vec<u32> = (0..50).map(|_| world.join(None)).collect();
+    world.settle();
+    assert_eq!(world.local.places, 50);
+    for &member in members.get(1..).unwrap_or_default() {
+        world.remove(member);
+    }
+    assert_eq!(world.local.places, 1);
+    world.publish(1);
+    world.settle();
+    world.check();
+}
