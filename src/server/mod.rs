@@ -229,6 +229,7 @@ impl Crew {
         let (controls, receivers): (Vec<_>, Vec<_>) =
             (0..workers).map(|_| mpsc::channel(CONTROLS)).unzip();
         let controls: Arc<[_]> = controls.into();
+        let colleagues: Arc<[_]> = controls.iter().map(mpsc::Sender::downgrade).collect();
         let clock = Clock::system();
         let ends = FuturesUnordered::new();
         for (index, receiver) in receivers.into_iter().enumerate() {
@@ -238,7 +239,7 @@ impl Crew {
                 terms: terms.clone(),
                 reception: Arc::clone(&door) as Arc<_>,
                 clock,
-                controls: Arc::clone(&controls),
+                controls: Arc::clone(&colleagues),
             };
             ends.push(spawn(place, receiver)?);
         }

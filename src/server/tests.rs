@@ -1,11 +1,11 @@
-//! What ends a server before it is told to.
+//! What ends a server before it is told to, and what ends with it.
 
-use super::{RunError, Server, Settings};
+use super::{Crew, RunError, Server, Settings, Site};
 use crate::{
     protocol::{client_message::Token, time::Wall},
     token::{Verification, Verifier},
 };
-use futures_util::SinkExt;
+use futures_util::{SinkExt, StreamExt};
 use std::{future::pending, sync::Arc, time::Duration};
 use tokio::{net::TcpStream, time::timeout};
 use tokio_tungstenite::{client_async, tungstenite::Message};
@@ -36,4 +36,15 @@ async fn a_task_that_panics_ends_the_server() {
     socket.send(auth).await.expect("sent");
     let ended = timeout(PATIENCE, running).await.expect("the end in time").expect("no panic here");
     assert!(matches!(ended, Err(RunError::WorkerDied)), "{ended:?}");
+}
+
+#[tokio::test]
+async fn a_server_that_is_dropped_leaves_no_workers_behind() {
+    let mut settings = Settings::new(Arc::new(Faulty));
+    settings.workers = 2;
+    let crew = Crew::start(settings, 2, &Arc::new(Site::new(Vec::new())), 10).expect("workers");
+    let Crew { controls, ends, .. } = crew;
+    drop(controls);
+    let ends = timeout(PATIENCE, ends.collect::<Vec<_>>()).await.expect("their end in time");
+    assert_eq!(ends, [Ok(()), Ok(())]);
 }

@@ -29,7 +29,7 @@ pub(crate) struct Core {
     clock: Clock,
     wheel: Wheel,
     fired: Vec<u32>,
-    controls: Arc<[mpsc::Sender<Control>]>,
+    controls: Arc<[mpsc::WeakSender<Control>]>,
     generation: u32,
     /// Spreads what must not happen to all at once.
     seed: u32,
@@ -276,8 +276,9 @@ impl Core {
 
 /// Whether that is settled; a worker that is too busy is told at the next turn, a second later at
 /// most.
-fn tell_replaced(controls: &[mpsc::Sender<Control>], place: users::Place) -> bool {
-    let Some(control) = controls.get(usize::from(place.worker)) else { return true };
+fn tell_replaced(controls: &[mpsc::WeakSender<Control>], place: users::Place) -> bool {
+    let control = controls.get(usize::from(place.worker)).and_then(mpsc::WeakSender::upgrade);
+    let Some(control) = control else { return true };
     let told = control.try_send(Control::Replace(ConnKey::from(place.connection)));
     !matches!(told, Err(mpsc::error::TrySendError::Full(_)))
 }

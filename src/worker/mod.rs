@@ -68,8 +68,9 @@ pub(crate) struct Place {
     pub(crate) reception: Arc<dyn Reception>,
     /// The clocks.
     pub(crate) clock: Clock,
-    /// The controls of all workers, in order.
-    pub(crate) controls: Arc<[mpsc::Sender<Control>]>,
+    /// The controls of all workers, in order. Only their server keeps them open, so that its end
+    /// is the end of its workers.
+    pub(crate) controls: Arc<[mpsc::WeakSender<Control>]>,
 }
 
 impl fmt::Debug for Place {

@@ -159,7 +159,7 @@ impl House {
                 terms: terms.clone(),
                 reception: Arc::new(NoDoor),
                 clock,
-                controls: Arc::clone(&controls),
+                controls: controls.iter().map(mpsc::Sender::downgrade).collect(),
             });
             cores.push(Rc::clone(&worker.core));
             workers.push(task::spawn_local(worker.run(receiver)));
