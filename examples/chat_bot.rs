@@ -83,6 +83,7 @@ async fn chat(args: &Args, signer: &Signer) -> Result<(), Error> {
                     line.publish(&message.room, &answer)?;
                 }
             }
+            Event::Published(_) => {}
             Event::Removed { room, code } => println!("* out of {room}: {code}"),
             Event::Unpublished { refused, .. } => println!("* {refused}"),
             Event::Interrupted { error, wait } => {

@@ -1,10 +1,16 @@
 //! Logging: to standard error, as text on a terminal and as JSON elsewhere.
 
-use super::outcome::Failure;
+use super::{outcome::Failure, style::Paint};
 use crate::config::{LogConfig, LogFormat, LogLevel};
 use std::io::{self, IsTerminal};
+use tokio::time::Instant;
 use tracing::level_filters::LevelFilter;
-use tracing_subscriber::{Layer, Registry, filter::Targets, fmt, layer::SubscriberExt};
+use tracing_subscriber::{
+    Layer, Registry,
+    filter::Targets,
+    fmt::{self, format::Writer, time::FormatTime},
+    layer::SubscriberExt,
+};
 
 /// Sets up logging for the life of the process.
 pub(super) fn start(log: LogConfig) -> Result<(), Failure> {
@@ -15,8 +21,8 @@ pub(super) fn start(log: LogConfig) -> Result<(), Failure> {
     let terminal = io::stderr().is_terminal();
     let layer: Box<dyn Layer<Registry> + Send + Sync> = match log.format {
         LogFormat::Json => json(),
-        LogFormat::Text => text(terminal),
-        LogFormat::Auto if terminal => text(true),
+        LogFormat::Text => text(),
+        LogFormat::Auto if terminal => text(),
         LogFormat::Auto => json(),
     };
     // Not `init()`: that one would bridge the `log` crate at every level.
@@ -32,8 +38,24 @@ fn json() -> Box<dyn Layer<Registry> + Send + Sync> {
     fmt::layer().with_writer(io::stderr).json().flatten_event(true).with_current_span(false).boxed()
 }
 
-fn text(colours: bool) -> Box<dyn Layer<Registry> + Send + Sync> {
-    fmt::layer().with_writer(io::stderr).with_ansi(colours).with_target(false).boxed()
+/// Short lines for eyes: seconds since the start, level, words, fields.
+fn text() -> Box<dyn Layer<Registry> + Send + Sync> {
+    fmt::layer()
+        .with_writer(io::stderr)
+        .with_ansi(Paint::of(&io::stderr()).is_on())
+        .with_target(false)
+        .with_timer(Uptime(Instant::now()))
+        .compact()
+        .boxed()
+}
+
+/// Seconds since the program began: what somebody who watches a terminal wants to know.
+struct Uptime(Instant);
+
+impl FormatTime for Uptime {
+    fn format_time(&self, w: &mut Writer<'_>) -> std::fmt::Result {
+        write!(w, "{:9.3}", self.0.elapsed().as_secs_f64())
+    }
 }
 
 const fn filter(level: LogLevel) -> LevelFilter {

@@ -4,13 +4,18 @@ mod args;
 mod check;
 mod clock;
 mod config;
+#[cfg(feature = "client")]
+mod connect;
 mod dev;
 mod keygen;
 mod logging;
+mod manual;
 mod mint;
 mod outcome;
 mod serve;
 mod source;
+mod style;
+mod version;
 
 use args::{Cli, Command, TokenCommand};
 use clap::Parser;
@@ -26,11 +31,15 @@ pub fn run() -> ExitCode {
     let done = match Cli::parse().command {
         Command::Serve(args) => serve::serve(args),
         Command::Dev(args) => dev::dev(args),
+        #[cfg(feature = "client")]
+        Command::Connect(args) => connect::connect(*args),
         Command::Token { command: TokenCommand::Mint(args) } => mint::mint(*args),
         Command::Token { command: TokenCommand::Check(args) } => check::check(args),
         Command::Keygen(args) => keygen::keygen(args),
         Command::Config { command } => config::config(command),
         Command::Protocol => outcome::print(PROTOCOL),
+        Command::Completions(args) => manual::completions(args),
+        Command::Man(args) => manual::man(args),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

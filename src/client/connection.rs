@@ -1,6 +1,6 @@
 //! One WebSocket connection as two halves: a sender of requests, a receiver of messages.
 
-use super::{Closed, Error, Options, Publish, Received, Since, request};
+use super::{Closed, Error, Frame, Options, Publish, Received, Since, Watch, request};
 use crate::protocol::SUBPROTOCOL;
 use futures_util::{
     SinkExt, StreamExt,
@@ -42,7 +42,8 @@ pub(super) async fn open(url: &str, options: &Options) -> Result<(Sender, Receiv
         .map_err(|_| Error::Timeout { what: "connection", after })??;
     let (sink, stream) = socket.split();
     let most = options.message_bytes;
-    Ok((Sender { sink, most }, Receiver::new(stream)))
+    let watch = options.watch.clone();
+    Ok((Sender { sink, most, watch: watch.clone() }, Receiver::new(stream, watch)))
 }
 
 async fn handshake(url: &str, options: &Options) -> Result<Socket, Error> {
@@ -115,6 +116,7 @@ pub struct Sender {
     sink: SplitSink<Socket, Message>,
     /// Bytes of the longest message sent.
     most: usize,
+    watch: Option<Watch>,
 }
 
 impl Sender {
@@ -186,6 +188,9 @@ impl Sender {
     }
 
     async fn frame(&mut self, message: Message) -> Result<(), Error> {
+        if let (Some(watch), Some(frame)) = (&self.watch, seen(&message)) {
+            watch.sent(frame);
+        }
         self.sink.send(message).await.map_err(|error| {
             // That one holds the message, which may be a token.
             let full = matches!(error, tungstenite::Error::WriteBufferFull(_));
@@ -199,6 +204,20 @@ fn encoded(text: serde_json::Result<String>) -> Result<String, Error> {
     text.map_err(|error| Error::Unintelligible { why: error.to_string() })
 }
 
+/// A message as a [`Watch`] sees it; binary frames are never taken nor sent.
+fn seen(message: &Message) -> Option<Frame<'_>> {
+    match message {
+        Message::Text(text) => Some(Frame::Text(text)),
+        Message::Ping(_) => Some(Frame::Ping),
+        Message::Pong(_) => Some(Frame::Pong),
+        Message::Close(Some(frame)) => {
+            Some(Frame::Close { code: frame.code.into(), reason: frame.reason.as_str() })
+        }
+        Message::Close(None) => Some(Frame::Close { code: NO_CODE, reason: "" }),
+        Message::Binary(_) | Message::Frame(_) => None,
+    }
+}
+
 /// The half that listens.
 #[derive(Debug)]
 pub struct Receiver {
@@ -207,11 +226,12 @@ pub struct Receiver {
     patience: Option<Duration>,
     verdict: Option<String>,
     ended: Option<Closed>,
+    watch: Option<Watch>,
 }
 
 impl Receiver {
-    fn new(stream: SplitStream<Socket>) -> Self {
-        Self { stream, heard: now(), patience: None, verdict: None, ended: None }
+    fn new(stream: SplitStream<Socket>, watch: Option<Watch>) -> Self {
+        Self { stream, heard: now(), patience: None, verdict: None, ended: None, watch }
     }
 
     /// The next message. Frames of any kind count as life; from `auth_ok` on the receiver is no
@@ -246,7 +266,12 @@ impl Receiver {
         };
         self.heard = now();
         match frame {
-            Some(Ok(frame)) => Ok(Some(frame)),
+            Some(Ok(frame)) => {
+                if let (Some(watch), Some(frame)) = (&self.watch, seen(&frame)) {
+                    watch.received(frame);
+                }
+                Ok(Some(frame))
+            }
             None
             | Some(Err(
                 tungstenite::Error::Io(_)

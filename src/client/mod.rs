@@ -28,6 +28,7 @@ mod request;
 mod retry;
 #[cfg(test)]
 mod tests;
+mod watch;
 
 pub use crate::protocol::server_message::{
     AckReceived, AuthOkReceived, ErrorReceived, JoinedReceived, LeftReceived, MessageReceived,
@@ -38,6 +39,7 @@ pub use connection::{Receiver, Sender};
 pub use error::{BoxError, Closed, Error, Refused};
 pub use reconnecting::{Event, Reconnecting, UNACKED};
 pub use request::{Publish, Since};
+pub use watch::{Frame, Watch};
 
 use serde::Serialize;
 use std::{collections::VecDeque, net::IpAddr, time::Duration};
@@ -61,6 +63,8 @@ pub struct Options {
     pub connect_timeout: Duration,
     /// The patience with the answer to a request.
     pub answer_timeout: Duration,
+    /// Is shown every frame in both directions.
+    pub watch: Option<Watch>,
 }
 
 impl Default for Options {
@@ -72,6 +76,7 @@ impl Default for Options {
             message_bytes: 512 * 1024,
             connect_timeout: Duration::from_secs(10),
             answer_timeout: Duration::from_secs(15),
+            watch: None,
         }
     }
 }

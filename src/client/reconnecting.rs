@@ -2,8 +2,9 @@
 //! message of each room and hands over every message once.
 
 use super::{
-    AuthOkReceived, BoxError, Client, Error, ErrorReceived, JoinedReceived, MessageReceived,
-    Options, Publish, Received, Refused, Since, backoff::random, request, retry::Retry,
+    AckReceived, AuthOkReceived, BoxError, Client, Error, ErrorReceived, JoinedReceived,
+    MessageReceived, Options, Publish, Received, Refused, Since, backoff::random, request,
+    retry::Retry,
 };
 use serde::Serialize;
 use serde_json::value::RawValue;
@@ -34,6 +35,8 @@ pub enum Event {
         /// Why.
         code: String,
     },
+    /// A message of ours has its number: the room remembers it.
+    Published(AckReceived),
     /// A message that the server will not take; it is not sent again.
     Unpublished {
         /// Which room.
@@ -82,6 +85,8 @@ pub struct Reconnecting<T> {
     key_prefix: String,
     last_id: u64,
     retry: Retry,
+    /// The longest message that goes through, in bytes, as far as we know.
+    message_bytes: usize,
 }
 
 /// What is known of a room.
@@ -106,6 +111,7 @@ impl<T: AsyncFnMut() -> Result<String, BoxError>> Reconnecting<T> {
     pub fn new(url: &str, options: Options, tokens: T) -> Self {
         Self {
             url: url.to_owned(),
+            message_bytes: options.message_bytes,
             options,
             tokens,
             link: None,
@@ -141,7 +147,7 @@ impl<T: AsyncFnMut() -> Result<String, BoxError>> Reconnecting<T> {
     ///
     /// # Errors
     /// [`Error::Backlog`] if [`UNACKED`] messages wait for their `ack`, [`Error::Oversize`] if the
-    /// message is longer than [`Options::message_bytes`].
+    /// message is longer than [`Options::message_bytes`], or than the server said it takes.
     pub fn publish(
         &mut self,
         room: &str,
@@ -156,7 +162,7 @@ impl<T: AsyncFnMut() -> Result<String, BoxError>> Reconnecting<T> {
         let key = format!("{}-{}", self.key_prefix, self.last_id);
         let message = Unacked { room: room.to_owned(), key, payload };
         let text = message.to_json()?;
-        let (bytes, most) = (text.len(), self.options.message_bytes);
+        let (bytes, most) = (text.len(), self.message_bytes);
         if bytes > most {
             return Err(Error::Oversize { bytes, most });
         }
@@ -165,6 +171,17 @@ impl<T: AsyncFnMut() -> Result<String, BoxError>> Reconnecting<T> {
         }
         self.unacked.push_back(message);
         Ok(())
+    }
+
+    /// Says goodbye (1000) if there is a connection, and waits until the server has hung up.
+    ///
+    /// # Errors
+    /// As [`Client::close`].
+    pub async fn close(self) -> Result<(), Error> {
+        match self.link {
+            Some(link) => link.close(1000, "").await.map(drop),
+            None => Ok(()),
+        }
     }
 
     /// Where one stands in a room: keep it to go on from there in another run.
@@ -201,6 +218,7 @@ impl<T: AsyncFnMut() -> Result<String, BoxError>> Reconnecting<T> {
         let welcome = link.authenticate(&token).await?;
         self.link = Some(link);
         self.retry.signed_in();
+        self.message_bytes = self.options.message_bytes.min(welcome.limits.message_bytes as usize);
         let rooms: Vec<String> = self.rooms.keys().cloned().collect();
         rooms.iter().for_each(|room| self.ask_to_join(room));
         Ok(Event::SignedIn(Box::new(welcome)))
@@ -222,8 +240,9 @@ impl<T: AsyncFnMut() -> Result<String, BoxError>> Reconnecting<T> {
                 Ok(self.fresh(&message).then_some(Event::Message(message)))
             }
             Received::Ack(ack) => {
-                self.unacked.retain(|message| message.key != ack.id);
-                Ok(None)
+                let at = self.unacked.iter().position(|message| message.key == ack.id);
+                // A second `ack` of what was sent twice is no news.
+                Ok(at.and_then(|at| self.unacked.remove(at)).map(|_| Event::Published(ack)))
             }
             Received::Left(left) => Ok(self.left(left.room, left.code)),
             Received::Error(fault) if !fault.fatal => Ok(self.refused(*fault)),

@@ -298,6 +298,64 @@ async fn refusals_are_told_and_not_repeated() {
 }
 
 #[tokio::test]
+async fn an_ack_is_told_once_and_every_frame_can_be_watched() {
+    let (place, url) = Place::open().await;
+    let peer = async {
+        let mut peer = place.accept().await;
+        peer.welcome().await;
+        peer.hear().await;
+        peer.say(&joined("join-1", 0, "null")).await;
+        let text: serde_json::Value = serde_json::from_str(&peer.hear().await).unwrap();
+        let id = text["id"].as_str().unwrap();
+        let ack =
+            format!(r#"{{"type":"ack","id":"{id}","room":"r","epoch":"e","seq":1,"at_ms":1}}"#);
+        peer.say(&ack).await;
+        peer.say(&ack).await;
+        peer.say(r#"{"type":"message","room":"r","seq":1,"at_ms":1,"payload":1}"#).await;
+        while let Some(Ok(_)) = peer.0.next().await {}
+    };
+    let frames = std::sync::Arc::new(std::sync::Mutex::new(Vec::new()));
+    let seen = frames.clone();
+    let watch = Watch::new(move |sent, frame| {
+        let text = match frame {
+            Frame::Text(text) => text.split('"').nth(3).unwrap_or_default().to_owned(),
+            Frame::Ping | Frame::Pong => "control".to_owned(),
+            Frame::Close { code, .. } => code.to_string(),
+        };
+        seen.lock().unwrap().push((sent, text));
+    });
+    let client = async {
+        let options = Options { subprotocol: false, watch: Some(watch), ..Options::default() };
+        let mut client = Reconnecting::new(&url, options, async || Ok("t.o.k".to_owned()));
+        client.join("r");
+        client.publish("r", &1).unwrap();
+        client.next().await.unwrap();
+        client.next().await.unwrap();
+        let Ok(Event::Published(ack)) = client.next().await else { panic!() };
+        assert_eq!((ack.room.as_str(), ack.seq), ("r", Some(1)));
+        let Ok(Event::Message(_)) = client.next().await else { panic!() };
+        // The server of `AUTH_OK` takes 65,536 bytes, the client would send more.
+        let long = "x".repeat(65_536);
+        assert!(matches!(client.publish("r", &long), Err(Error::Oversize { most: 65_536, .. })));
+        client.close().await.unwrap();
+    };
+    tokio::join!(peer, client);
+    let wanted = [
+        (true, "auth"),
+        (false, "auth_ok"),
+        (true, "join"),
+        (false, "joined"),
+        (true, "message"),
+        (false, "ack"),
+        (false, "ack"),
+        (false, "message"),
+        (true, "1000"),
+        (false, "1000"),
+    ];
+    assert_eq!(*frames.lock().unwrap(), wanted.map(|(sent, text)| (sent, text.to_owned())));
+}
+
+#[tokio::test]
 async fn publishes_without_an_ack_are_bounded() {
     let mut client =
         Reconnecting::new("ws://127.0.0.1:1/ws", Options::default(), async || Ok(String::new()));

@@ -1,10 +1,18 @@
 //! The command line, run as a user runs it.
 
 #![cfg(feature = "server")]
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::string_slice,
+    reason = "a test fails by panicking"
+)]
 
 mod config;
+#[cfg(feature = "client")]
+mod connect;
 mod keys;
+mod manual;
 
 use std::{
     fs,

@@ -1,9 +1,13 @@
 //! What the command line understands, and what `--help` teaches.
 
+#[cfg(feature = "client")]
+mod connect;
 mod keygen;
 mod time;
 mod token;
 
+#[cfg(feature = "client")]
+pub(super) use connect::{ConnectArgs, TokenArgs};
 pub(super) use keygen::KeygenArgs;
 pub(super) use time::When;
 pub(super) use token::{CheckArgs, MintArgs, SourceArgs};
@@ -17,7 +21,7 @@ use std::path::PathBuf;
 /// Clients open a WebSocket, send {"type":"auth","payload":"<JWT>"} as their first message, join
 /// rooms and chat.
 #[derive(Debug, Parser)]
-#[command(name = "vestibule", version, max_term_width = 100, after_help = ROOT_HELP)]
+#[command(name = "vestibule", version, long_version = super::version::long(), max_term_width = 100, after_help = ROOT_HELP)]
 pub(super) struct Cli {
     #[command(subcommand)]
     pub(super) command: Command,
@@ -39,6 +43,9 @@ pub(super) enum Command {
     Serve(ServeArgs),
     /// Run a server to try things with: open rooms, and tokens for alice and bob
     Dev(DevArgs),
+    /// Sign in, chat and see the frames: the first thing to try when something does not work
+    #[cfg(feature = "client")]
+    Connect(Box<ConnectArgs>),
     /// Make and judge tokens
     Token {
         #[command(subcommand)]
@@ -53,7 +60,40 @@ pub(super) enum Command {
     },
     /// Print the specification of the wire protocol
     Protocol,
+    /// Print a script that completes commands and flags in a shell
+    Completions(CompletionsArgs),
+    /// Print a manual page, or write all of them
+    Man(ManArgs),
 }
+
+#[derive(Args, Debug)]
+#[command(after_help = COMPLETIONS_HELP)]
+pub(super) struct CompletionsArgs {
+    /// For which shell
+    pub(super) shell: clap_complete::Shell,
+}
+
+const COMPLETIONS_HELP: &str = "\
+Examples:
+  vestibule completions bash > ~/.local/share/bash-completion/completions/vestibule
+  vestibule completions zsh > \"${fpath[1]}/_vestibule\"
+  vestibule completions fish > ~/.config/fish/completions/vestibule.fish";
+
+#[derive(Args, Debug)]
+#[command(after_help = MAN_HELP)]
+pub(super) struct ManArgs {
+    /// The page of a command, such as: token mint
+    #[arg(conflicts_with = "out")]
+    pub(super) command: Vec<String>,
+    /// Write all pages into this directory instead
+    #[arg(long, value_name = "DIR")]
+    pub(super) out: Option<PathBuf>,
+}
+
+const MAN_HELP: &str = "\
+Examples:
+  vestibule man token mint | man -l -
+  vestibule man --out /usr/local/share/man/man1";
 
 #[derive(Debug, Subcommand)]
 pub(super) enum ConfigCommand {
