@@ -3,10 +3,12 @@
 
 FROM rust:1.95-slim-bookworm AS build
 WORKDIR /src
-COPY Cargo.toml Cargo.lock protocol.md ./
+COPY Cargo.toml Cargo.lock build.rs protocol.md ./
 COPY src src
 # Named in Cargo.toml; not built.
 COPY examples examples
+# What `vestibule --version` calls the commit: --build-arg VESTIBULE_COMMIT=$(git rev-parse HEAD).
+ARG VESTIBULE_COMMIT
 RUN cargo build --release --locked --bin vestibule
 
 # The C library of the same Debian, and nothing else.

@@ -101,7 +101,7 @@ mod tests {
             let shown = shortened(&text);
             assert_eq!(
                 shown,
-                format!(r#"{{"type":"auth",{id}"payload":"eyJhbGciOi… (47 bytes)"}}"#)
+                format!(r#"{{"type":"auth",{id}"payload":"eyJhbGciOi… (46 bytes)"}}"#)
             );
         }
     }
