@@ -84,13 +84,22 @@ impl DemoTokens for Tokens {
 fn welcome(addr: SocketAddr, alice: &str, bob: &str) -> String {
     let host = reachable(addr);
     let url = format!("ws://{host}/ws");
+    // As it was called here: it may not be where shells look for programs.
+    let program = std::env::args().next().unwrap_or_else(|| "vestibule".to_owned());
+    let terminals = match cfg!(feature = "client") {
+        true => format!(
+            "In two terminals: run {program} connect {url} --room lobby\nand paste one of the lines \
+             below, with a token, into each.\n\n"
+        ),
+        false => String::new(),
+    };
     format!(
         r#"
 Vestibule listens at {url} (open rooms; these tokens end with this run)
 
 In a browser: open http://{host}/ and watch every frame of two people who chat.
 
-By hand:
+{terminals}By hand, to learn the protocol:
 1. Connect from two terminals, each with one of
      npx wscat -c {url}
      websocat {url}
