@@ -3,6 +3,8 @@
 
 use super::{handshake::FrontDoor, http::Site};
 use crate::worker::Control;
+use futures_util::future::select_all;
+use rustix::io::Errno;
 use socket2::{Domain, Protocol, Socket, Type};
 use std::{
     io,
@@ -10,11 +12,15 @@ use std::{
     sync::Arc,
     time::Duration,
 };
-use tokio::{sync::mpsc, task::JoinSet};
+use tokio::{
+    sync::mpsc::{self, error::TrySendError},
+    task::JoinSet,
+    time::Instant,
+};
 
 /// Connections that the kernel keeps for us.
 const BACKLOG: i32 = 4_096;
-/// How long to wait when the process is out of descriptors, in milliseconds.
+/// How long to wait when nobody can be accepted, in milliseconds.
 const EXHAUSTED_MS: u64 = 50;
 
 /// Opens the public port.
@@ -53,33 +59,51 @@ impl Acceptor {
 
     /// Accepts until the listener is broken.
     pub(super) async fn run(mut self) -> io::Error {
+        let mut in_trouble = false;
         loop {
-            let accepted = self.listener.accept().await;
-            let handed_out =
-                match accepted.and_then(|(stream, peer)| Ok((unregister(stream)?, peer))) {
-                    Ok((stream, _)) if self.site.is_draining() => {
-                        self.turn_away(stream);
-                        Ok(())
+            match self.listener.accept().await {
+                Ok((stream, peer)) => {
+                    in_trouble = false;
+                    self.take_in(stream, peer).await;
+                }
+                Err(error) => match Trouble::of(&error) {
+                    Trouble::OneSocket => {}
+                    Trouble::Broken => return error,
+                    Trouble::Exhausted => {
+                        if !std::mem::replace(&mut in_trouble, true) {
+                            tracing::warn!(%error, "nobody can be accepted, newcomers wait");
+                        }
+                        let until = Instant::now() + Duration::from_millis(EXHAUSTED_MS);
+                        tokio::time::sleep_until(until).await;
                     }
-                    Ok((stream, peer)) => {
-                        self.hand_out(stream, peer).await;
-                        Ok(())
-                    }
-                    Err(error) => pause_if_exhausted(error).await,
-                };
-            if let Err(error) = handed_out {
-                return error;
+                },
             }
         }
     }
 
-    /// Gives the socket to the next worker; waits while that worker is too busy, so that the
-    /// kernel's queue holds newcomers back.
-    async fn hand_out(&mut self, stream: TcpStream, peer: SocketAddr) {
-        self.next = (self.next + 1) % self.controls.len().max(1);
-        if let Some(control) = self.controls.get(self.next) {
-            // A worker that is gone has ended the server.
-            let _ = control.send(Control::Accept(stream, peer)).await;
+    async fn take_in(&mut self, stream: tokio::net::TcpStream, peer: SocketAddr) {
+        match unregister(stream) {
+            Ok(stream) if self.site.is_draining() => self.turn_away(stream),
+            Ok(stream) => self.hand_out(Control::Accept(stream, peer)).await,
+            Err(error) => tracing::debug!(%peer, %error, "a socket broke at once"),
+        }
+    }
+
+    /// Gives the socket to the next worker that has time. Waits if none has, so that the kernel's
+    /// queue holds newcomers back.
+    async fn hand_out(&mut self, mut accept: Control) {
+        for _ in 0..self.controls.len() {
+            self.next = (self.next + 1) % self.controls.len();
+            let Some(control) = self.controls.get(self.next) else { return };
+            match control.try_send(accept) {
+                // A worker that is gone has ended the server.
+                Ok(()) | Err(TrySendError::Closed(_)) => return,
+                Err(TrySendError::Full(back)) => accept = back,
+            }
+        }
+        let places = self.controls.iter().map(|control| Box::pin(control.reserve()));
+        if let (Ok(place), _, _) = select_all(places).await {
+            place.send(accept);
         }
     }
 
@@ -98,20 +122,72 @@ fn unregister(stream: tokio::net::TcpStream) -> io::Result<TcpStream> {
     stream.into_std()
 }
 
-/// Errors of one socket are passed over; without descriptors it is better to wait.
-async fn pause_if_exhausted(error: io::Error) -> io::Result<()> {
-    match error.raw_os_error() {
-        // ENFILE, EMFILE, ENOBUFS, ENOMEM
-        Some(23 | 24 | 105 | 12) => {
-            tracing::warn!(%error, "out of descriptors or memory, newcomers wait");
-            tokio::time::sleep_until(
-                tokio::time::Instant::now() + Duration::from_millis(EXHAUSTED_MS),
-            )
-            .await;
-            Ok(())
+/// What a failed accept means.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Trouble {
+    /// The newcomer is gone; the next one may be fine (accept(2), "Error handling").
+    OneSocket,
+    /// No descriptors or no memory, or an error nobody expected: it is better to wait.
+    Exhausted,
+    /// The listener itself: this will not get better.
+    Broken,
+}
+
+impl Trouble {
+    fn of(error: &io::Error) -> Self {
+        match error.raw_os_error().map(Errno::from_raw_os_error) {
+            Some(Errno::BADF | Errno::INVAL | Errno::NOTSOCK) => Self::Broken,
+            Some(
+                Errno::CONNABORTED
+                | Errno::CONNRESET
+                | Errno::INTR
+                | Errno::PROTO
+                | Errno::NETDOWN
+                | Errno::NETUNREACH
+                | Errno::HOSTUNREACH
+                | Errno::OPNOTSUPP
+                | Errno::NOPROTOOPT,
+            ) => Self::OneSocket,
+            Some(_) | None => Self::Exhausted,
         }
-        // EBADF, EINVAL, ENOTSOCK: this will not get better.
-        Some(9 | 22 | 88) => Err(error),
-        _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn trouble(errno: Errno) -> Trouble {
+        Trouble::of(&io::Error::from_raw_os_error(errno.raw_os_error()))
+    }
+
+    #[test]
+    fn only_a_broken_listener_ends_the_server() {
+        assert_eq!(trouble(Errno::CONNABORTED), Trouble::OneSocket);
+        assert_eq!(trouble(Errno::MFILE), Trouble::Exhausted);
+        assert_eq!(trouble(Errno::NOMEM), Trouble::Exhausted);
+        assert_eq!(trouble(Errno::BADF), Trouble::Broken);
+        assert_eq!(Trouble::of(&io::ErrorKind::Other.into()), Trouble::Exhausted);
+    }
+
+    #[tokio::test]
+    async fn a_busy_worker_does_not_hold_newcomers_back() {
+        let (controls, mut workers): (Vec<_>, Vec<_>) = (0..2).map(|_| mpsc::channel(1)).unzip();
+        let listener = listen(SocketAddr::from(([127, 0, 0, 1], 0))).expect("a port");
+        let addr = listener.local_addr().expect("an address");
+        let site = Arc::new(Site::new(Vec::new()));
+        let door = Arc::new(FrontDoor::new(Arc::clone(&site), Arc::default(), 8));
+        let acceptor = Acceptor::new(listener, controls.into(), site, door).expect("a listener");
+        let accepting = tokio::spawn(acceptor.run());
+        let mut peers = Vec::new();
+        let mut idle = workers.pop().expect("a worker");
+        // The other worker takes one and is busy from then on.
+        for _ in 0..5 {
+            peers.push(tokio::net::TcpStream::connect(addr).await.expect("a connection"));
+        }
+        for _ in 0..4 {
+            assert!(matches!(idle.recv().await, Some(Control::Accept(..))));
+        }
+        accepting.abort();
     }
 }

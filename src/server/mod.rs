@@ -135,6 +135,9 @@ impl fmt::Display for RunError {
 impl std::error::Error for RunError {}
 
 /// A server that listens and does not serve yet.
+///
+/// A program that embeds it and collects the lines of the `log` crate should take at most DEBUG
+/// from `tungstenite`: at TRACE it prints whole messages, tokens included.
 #[derive(Debug)]
 pub struct Server {
     listener: TcpListener,
