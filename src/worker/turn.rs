@@ -176,7 +176,8 @@ struct Hall<'a> {
 }
 
 impl Hall<'_> {
-    fn find(&mut self, key: ConnKey) -> Option<(&mut Connection, &mut Desk)> {
+    /// Finds a connection and notes that it is to be flushed when the turn is done.
+    fn touch(&mut self, key: ConnKey) -> Option<(&mut Connection, &mut Desk)> {
         let connection = self.connections.get_mut(key.index as usize)?;
         if connection.key() != key {
             return None;
@@ -190,7 +191,7 @@ impl Hall<'_> {
 
 impl Audience<RoomLog> for Hall<'_> {
     fn offer(&mut self, to: ConnKey, deliveries: &[Delivery]) -> usize {
-        match self.find(to) {
+        match self.touch(to) {
             Some((connection, desk)) => connection.offer(deliveries, desk),
             None => deliveries.len(),
         }
@@ -202,7 +203,7 @@ impl Audience<RoomLog> for Hall<'_> {
             connection.fell_behind();
             // A full outbox comes back by itself when it drains.
             if connection.is_hungry() {
-                self.find(member);
+                self.touch(member);
             }
         }
     }
@@ -223,23 +224,23 @@ impl Audience<RoomLog> for Hall<'_> {
     }
 
     fn joined(&mut self, ticket: &JoinTicket, room: &SharedRoom) -> Seating {
-        self.find(ticket.connection)
+        self.touch(ticket.connection)
             .map_or(Seating::None, |(connection, desk)| connection.joined(ticket, room, desk))
     }
 
     fn seated(&mut self, member: ConnKey, room: &SharedRoom, place: usize) {
-        if let Some((connection, _)) = self.find(member) {
+        if let Some((connection, _)) = self.touch(member) {
             connection.seated(room.id(), place);
         }
     }
 
     fn left(&mut self, ticket: LeaveTicket, room: &SharedRoom) -> Option<usize> {
-        let (connection, desk) = self.find(ticket.connection)?;
+        let (connection, desk) = self.touch(ticket.connection)?;
         connection.left(ticket, room.id(), desk)
     }
 
     fn lost(&mut self, member: ConnKey) {
-        if let Some((connection, desk)) = self.find(member) {
+        if let Some((connection, desk)) = self.touch(member) {
             connection.on_event(Event::Slow, desk);
         }
     }
