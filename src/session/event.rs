@@ -1,6 +1,7 @@
 //! What can happen to a session.
 
 use crate::protocol::{close_code::CloseCode, identity::Login, time::Time};
+use std::fmt;
 
 /// Names a request until its outcome arrives; unique within a session while in flight.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -9,7 +10,6 @@ pub struct RequestKey(pub u32);
 /// One thing that happened.
 ///
 /// Outcomes of one room's requests come in the order in which the actions were given.
-#[derive(Debug)]
 pub enum Event<'a> {
     /// A complete text message within the cap of the current state.
     Text(&'a str),
@@ -99,6 +99,41 @@ pub enum Event<'a> {
     /// The vestibule pushes this connection out (1013 or 4430). It has no say over a session that
     /// left the vestibule: after the verdict it does nothing.
     Evicted(CloseCode),
+}
+
+impl fmt::Debug for Event<'_> {
+    /// Shows no content: a text may be an `auth` with its token.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Text(text) => write!(f, "Text({} bytes)", text.len()),
+            Self::TooBig => f.write_str("TooBig"),
+            Self::Fault(fault) => write!(f, "Fault({fault:?})"),
+            Self::UnsupportedProtocol => f.write_str("UnsupportedProtocol"),
+            Self::Ping(payload) => write!(f, "Ping({} bytes)", payload.len()),
+            Self::Pong => f.write_str("Pong"),
+            Self::PeerClose(code) => write!(f, "PeerClose({code:?})"),
+            Self::Eof => f.write_str("Eof"),
+            Self::Timer(pulse) => write!(f, "Timer({pulse:?})"),
+            Self::Verified(login) => write!(f, "Verified({login:?})"),
+            Self::Refused(why) => write!(f, "Refused({why:?})"),
+            Self::VerifierDown => f.write_str("VerifierDown"),
+            Self::Joined { key, epoch, seq, recovered } => {
+                write!(f, "Joined({key:?}, {epoch}/{seq}, {recovered:?})")
+            }
+            Self::JoinRefused { key, why } => write!(f, "JoinRefused({key:?}, {why:?})"),
+            Self::Left { key } => write!(f, "Left({key:?})"),
+            Self::Published { key, epoch, seq, at_ms, duplicate } => {
+                write!(f, "Published({key:?}, {epoch}/{seq}, {at_ms}, {duplicate})")
+            }
+            Self::PublishFailed { key, why } => write!(f, "PublishFailed({key:?}, {why:?})"),
+            Self::Revoked => f.write_str("Revoked"),
+            Self::Replaced => f.write_str("Replaced"),
+            Self::Draining { after_ms } => write!(f, "Draining({after_ms} ms)"),
+            Self::Shutdown { after_ms } => write!(f, "Shutdown({after_ms} ms)"),
+            Self::Slow => f.write_str("Slow"),
+            Self::Evicted(code) => write!(f, "Evicted({code:?})"),
+        }
+    }
 }
 
 impl Event<'_> {

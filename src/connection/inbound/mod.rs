@@ -20,7 +20,7 @@ use bytes::Bytes;
 use contexts::{Context, Fed};
 use header::{CONTROL_BYTES, Header, Opcode, Scanner};
 use smallvec::SmallVec;
-use std::{mem, sync::Arc};
+use std::{fmt, mem, sync::Arc};
 use tokio_tungstenite::tungstenite::Utf8Bytes;
 
 /// Payload of a Ping or Pong, unmasked.
@@ -66,7 +66,7 @@ impl Policy {
 }
 
 /// One thing that arrived.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub(crate) enum Incoming {
     /// A complete text message. It may share a read buffer: copy what is to be kept.
     Text(Utf8Bytes),
@@ -82,6 +82,21 @@ pub(crate) enum Incoming {
     Close(Option<u16>),
     /// The connection is to be failed. Nothing comes after it.
     Fault(TransportFault),
+}
+
+impl fmt::Debug for Incoming {
+    /// Shows no content: a text may be an `auth` with its token.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Text(text) => write!(f, "Text({} bytes)", text.len()),
+            Self::Binary(bytes) => write!(f, "Binary({} bytes)", bytes.len()),
+            Self::TooBig => f.write_str("TooBig"),
+            Self::Ping(payload) => write!(f, "Ping({} bytes)", payload.len()),
+            Self::Pong(payload) => write!(f, "Pong({} bytes)", payload.len()),
+            Self::Close(code) => write!(f, "Close({code:?})"),
+            Self::Fault(fault) => write!(f, "Fault({fault:?})"),
+        }
+    }
 }
 
 /// The reading side of one connection.

@@ -210,6 +210,12 @@ fn message_id<'m>(message: &'m ServerMessage<'_>) -> Option<&'m str> {
 }
 
 #[test]
+fn an_event_does_not_show_what_a_client_says() {
+    let shown = format!("{:?}", Event::Text(r#"{"type":"auth","payload":"hunter2"}"#));
+    assert_eq!(shown, "Text(35 bytes)");
+}
+
+#[test]
 fn a_session_before_its_verdict_is_small() {
     assert!(size_of::<Session>() <= 64, "{}", size_of::<Session>());
     assert!(size_of::<Ready>() <= 384, "{}", size_of::<Ready>());
