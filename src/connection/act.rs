@@ -130,7 +130,8 @@ impl Connection {
     }
 
     fn close(&mut self, code: CloseCode, retry_after_ms: Option<u64>, desk: &mut Desk) {
-        tracing::debug!(connection = ?self.key, code = code.code(), name = code.name(), "closing");
+        let connection = self.session.connection();
+        tracing::debug!(connection, code = code.code(), name = code.name(), "closing");
         self.shut(Frame::close(Some(code.code()), &code.reason(retry_after_ms)), desk);
     }
 

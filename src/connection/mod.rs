@@ -274,7 +274,7 @@ impl Connection {
             }
             Ok(_) => Event::Refused(crate::session::Refusal::TooManyConnections),
             Err(rejection) => {
-                tracing::debug!(connection = ?self.key, %rejection, "credential refused");
+                tracing::debug!(connection = self.session.connection(), %rejection, "credential refused");
                 act::refusal(&rejection)
             }
         };

@@ -177,6 +177,11 @@ impl Session {
         }
     }
 
+    /// The public id of the connection, as `auth_ok` tells it.
+    pub fn connection(&self) -> &str {
+        &self.about.connection
+    }
+
     /// Where the session stands.
     pub fn phase(&self) -> Phase {
         match &self.state {
