@@ -105,6 +105,11 @@ impl Connection {
         self.key
     }
 
+    /// Whether its session works: the verdict was good, and nothing has ended it.
+    pub(crate) fn is_ready(&self) -> bool {
+        self.session.is_ready()
+    }
+
     /// Goes on as far as the socket lets it. Ready once everything is over.
     pub(crate) fn poll(&mut self, cx: &mut Context<'_>, desk: &mut Desk) -> Poll<()> {
         if self.waker.as_ref().is_none_or(|waker| !waker.will_wake(cx.waker())) {

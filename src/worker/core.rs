@@ -45,7 +45,7 @@ pub(crate) struct Core {
 /// A drain under way.
 #[derive(Debug)]
 struct Drain {
-    from: Time,
+    /// The latest last call.
     to: Time,
     /// Over how long clients come back, in milliseconds.
     return_ms: u64,
@@ -186,12 +186,15 @@ impl Core {
     /// Ends every connection at a time of its own from `from_ms` to `to_ms` from now.
     pub(super) fn drain(&mut self, from_ms: u64, to_ms: u64) {
         let now = self.tick().time;
-        let (from, to) = (now + from_ms, now + to_ms);
-        let drain = Drain { from, to, return_ms: to_ms, done: None };
-        let keys: Vec<ConnKey> = self.connections.iter().map(|(_, c)| c.key()).collect();
-        for key in keys {
+        let drain = Drain { to: now + to_ms, return_ms: to_ms, done: None };
+        let keys: Vec<(ConnKey, bool)> =
+            self.connections.iter().map(|(_, c)| (c.key(), c.is_ready())).collect();
+        for (key, is_ready) in keys {
             let spread = u64::from(self.random());
-            let last_call = drain.from + spread % drain.to.since(drain.from).max(1);
+            // Without a verdict it hears its Close at once.
+            let serves_ms =
+                if is_ready { from_ms + spread % to_ms.saturating_sub(from_ms).max(1) } else { 0 };
+            let last_call = now + serves_ms;
             let after_ms = drain.after_ms(last_call, spread);
             self.with(key, |connection, desk| connection.drain(after_ms, last_call, desk));
             self.flush(key);

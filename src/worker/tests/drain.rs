@@ -37,8 +37,10 @@ fn everybody_is_told_and_closed_in_time_and_the_workers_return() {
         wait(1).await;
         let begun = house.now();
         drain(house).await;
-        restarts(&mut unknown).await;
-        restarts(&mut verifying).await;
+        for peer in [&mut unknown, &mut verifying] {
+            let after = restarts(peer).await;
+            assert!(after >= 4_000, "back in {after} ms, while this server still drains");
+        }
         drop((unknown, verifying));
         let mut late = house.connect();
         let after = restarts(&mut late).await;
