@@ -62,11 +62,12 @@ impl Ready {
     ) -> Result<(), End<'a>> {
         let Some(Pending { id, .. }) = self.refresh.take() else { return Ok(()) };
         let id = recall(id);
-        if !same_principal(&self.login.identity, &login.identity) {
-            return Err(End::answer(id, CloseCode::PrincipalMismatch));
-        }
+        // It may have expired since, and then it is no valid one, whomever it names.
         if turn.now.wall >= ends_at(&login) {
             return self.refresh_failed(turn, id, ErrorCode::TokenExpired);
+        }
+        if !same_principal(&self.login.identity, &login.identity) {
+            return Err(End::answer(id, CloseCode::PrincipalMismatch));
         }
         let same = self.login.mark == login.mark;
         self.warning.renew(&login, same, turn.now);

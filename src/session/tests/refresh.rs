@@ -68,6 +68,22 @@ fn the_principal_is_the_issuer_and_the_subject_and_nothing_else() {
 }
 
 #[test]
+fn a_token_of_another_principal_that_expired_meanwhile_is_an_expired_one() {
+    let mut rig = Rig::default();
+    rig.text(AUTH);
+    rig.wait(2_000);
+    let bob = Identity { subject: "bob".into(), ..Identity::clone(&ann().identity) };
+    let login = Login {
+        identity: Arc::new(bob),
+        expires_at: START.wall + 1_000,
+        leeway_ms: 1_000,
+        ..ann()
+    };
+    let said = rig.event(Event::Verified(Box::new(login)));
+    assert_eq!(said, ["error token_expired id=r"]);
+}
+
+#[test]
 fn an_invalid_refresh_ends_nothing_until_the_fourth_in_a_minute() {
     let mut rig = Rig::default();
     for (why, code) in [
