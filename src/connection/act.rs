@@ -37,6 +37,7 @@ impl Connection {
                 let verification = desk.verify(token);
                 self.begin_verification(verification, desk);
             }
+            Action::CancelVerify => self.lookup = None,
             Action::Admit(_) => {}
             Action::Send(message) => self.send(&message, desk),
             Action::Pong(payload) => self.push(Frame::pong(payload), desk),

@@ -18,9 +18,11 @@ pub type Actions<'a> = SmallVec<[Action<'a>; 2]>;
 /// One thing to do.
 #[derive(Debug)]
 pub enum Action<'a> {
-    /// Verify a credential; the outcome is `Verified`, `Refused` or `VerifierDown`, and one of
-    /// them must come: nothing else ends a refresh that hangs but the token's expiry.
+    /// Verify a credential; the outcome is `Verified`, `Refused` or `VerifierDown`.
     Verify(Token<'a>),
+    /// Give the verification under way up: its outcome must not come any more, because it would
+    /// be taken for that of the next one.
+    CancelVerify,
     /// The verdict is good: the transport now works with the limits of a session. Comes before
     /// `Send(AuthOk)`; on a refresh it hands over the newer login.
     Admit(Box<Login>),

@@ -114,8 +114,9 @@ impl Ready {
     }
 
     pub(super) fn next_deadline(&self, now: Now, limits: &SessionLimits) -> Time {
-        let hold = self.refresh.as_ref().map_or(now.time, |pending| pending.hold_until);
-        let end = on_clock(now, ends_at(&self.login)).max(hold);
+        // A pending refresh holds the end back; when its hold is over the timer decides on both.
+        let hold = self.refresh.as_ref().map(|pending| pending.hold_until);
+        let end = hold.unwrap_or_else(|| on_clock(now, ends_at(&self.login)));
         let beat = self.heartbeat.deadline(limits);
         let first = end.min(beat);
         self.warning.deadline(now).map_or(first, |warning| first.min(warning))
@@ -192,6 +193,7 @@ impl Ready {
     }
 
     fn timer<'a>(&mut self, turn: &mut Turn<'_, 'a>, pulse: Pulse) -> Result<(), End<'a>> {
+        self.give_up_refresh(turn)?;
         self.warn(turn);
         let limits = &turn.about.rules.session;
         let reads = self.wants_input(limits);

@@ -26,7 +26,7 @@ const WINDOW_MS: u64 = 60_000;
 pub(super) struct Pending {
     /// The `id` of the `auth`.
     pub(super) id: Option<Box<str>>,
-    /// Until when it holds the expiry back.
+    /// Until when it holds the expiry back, and waits for its verdict.
     pub(super) hold_until: Time,
 }
 
@@ -102,6 +102,17 @@ impl Ready {
     pub(super) fn refresh_undecided<'a>(&mut self, turn: &mut Turn<'_, 'a>) -> Result<(), End<'a>> {
         let Some(Pending { id, .. }) = self.refresh.take() else { return Ok(()) };
         self.refresh_passed_over(turn, recall(id), ErrorCode::Internal)
+    }
+
+    /// Gives up a refresh without a verdict at the end of its hold: a lookup that hangs must not
+    /// block every later refresh until the token ends.
+    pub(super) fn give_up_refresh<'a>(&mut self, turn: &mut Turn<'_, 'a>) -> Result<(), End<'a>> {
+        let over = |pending: &Pending| turn.now.time >= pending.hold_until;
+        if !self.refresh.as_ref().is_some_and(over) {
+            return Ok(());
+        }
+        turn.act(Action::CancelVerify);
+        self.refresh_undecided(turn)
     }
 
     /// Says `auth_ok`, and that it will not last if that is already due.

@@ -102,6 +102,7 @@ impl Bench {
                 Action::Leave { key, .. } => self.keys.leave = key,
                 Action::Publish { key, .. } => self.keys.publish = key,
                 Action::Verify(_)
+                | Action::CancelVerify
                 | Action::Admit(_)
                 | Action::Send(_)
                 | Action::Ping { .. }

@@ -36,6 +36,7 @@ pub(super) fn render(row: &Row, phase: Phase) -> String {
 fn words(action: &Action<'_>) -> Option<String> {
     match action {
         Action::Verify(_) => Some("verify".into()),
+        Action::CancelVerify => Some("cancel verify".into()),
         // `auth_ok` follows.
         Action::Admit(_) => None,
         Action::Send(message) => said(message),

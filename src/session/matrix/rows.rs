@@ -59,9 +59,10 @@ pub(super) const ROWS: &[Row] = &[
     row("end of stream", |_| Event::Eof),
     // The verdict.
     row("deadline", |bench| {
-        bench.later(10_000, 0);
+        bench.later(1_000, 0);
         bench.timer(0, false)
-    }),
+    })
+    .under(|r| r.auth.deadline_ms = 1_000),
     row("verified", |_| Event::Verified(login("ann", GRANT))),
     row("verified, a room lost", |_| Event::Verified(login("ann", r#"{"den":"*","attic":"*"}"#))),
     row("verified, another principal", |_| Event::Verified(login("bob", GRANT))),
@@ -108,6 +109,11 @@ pub(super) const ROWS: &[Row] = &[
         bench.later(0, 25_000);
         bench.timer(0, false)
     }),
+    row("refresh out of time", |bench| {
+        bench.later(10_000, 0);
+        bench.timer(0, false)
+    })
+    .under(|r| r.auth.deadline_ms = HOUR_MS),
     row("expired, refresh out of time", |bench| {
         warn(bench);
         bench.later(10_000, 25_000);
@@ -118,11 +124,9 @@ pub(super) const ROWS: &[Row] = &[
         bench.later(27_500, 0);
         bench.timer(0, false)
     })
-    .under(|r| r.auth.deadline_ms = HOUR_MS),
-    row("heartbeat lost", |bench| lose_heartbeat(bench, false))
-        .under(|r| r.auth.deadline_ms = HOUR_MS),
-    row("heartbeat lost, outbox not empty", |bench| lose_heartbeat(bench, true))
-        .under(|r| r.auth.deadline_ms = HOUR_MS),
+    .under(no_deadline),
+    row("heartbeat lost", |bench| lose_heartbeat(bench, false)).under(no_deadline),
+    row("heartbeat lost, outbox not empty", |bench| lose_heartbeat(bench, true)).under(no_deadline),
     // What the server decides.
     row("revoked", |_| Event::Revoked),
     row("replaced", |_| Event::Replaced),
@@ -145,6 +149,12 @@ impl Row {
     const fn under(self, rules: fn(&mut Rules)) -> Self {
         Self { rules, ..self }
     }
+}
+
+/// No verdict is due.
+fn no_deadline(rules: &mut Rules) {
+    rules.auth.deadline_ms = HOUR_MS;
+    rules.session.refresh_grace_ms = HOUR_MS;
 }
 
 /// The token's last fifth begins.

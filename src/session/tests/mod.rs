@@ -132,6 +132,7 @@ impl Rig {
 fn show(action: &Action<'_>) -> String {
     match action {
         Action::Verify(token) => format!("verify {}", token.reveal()),
+        Action::CancelVerify => "cancel verify".into(),
         Action::Admit(_) => "admit".into(),
         Action::Send(message) => said(message),
         Action::Ping { text } => if *text { "Ping and ping" } else { "Ping" }.into(),

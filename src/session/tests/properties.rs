@@ -258,7 +258,7 @@ impl World {
             }
             Action::Leave { key, room } => self.sent(*key, Asked::Leave, room.as_str()),
             Action::Publish { key, room, .. } => self.sent(*key, Asked::Publish, room.as_str()),
-            Action::Send(_) | Action::Evict { .. } | Action::Ping { .. } => {
+            Action::Send(_) | Action::Evict { .. } | Action::Ping { .. } | Action::CancelVerify => {
                 assert!(open, "before the verdict: {action:?}");
             }
             Action::Close { code, retry_after_ms } => {

@@ -160,6 +160,26 @@ fn a_refresh_holds_the_expiry_back_until_its_verdict_and_ten_seconds_at_most() {
 }
 
 #[test]
+fn a_refresh_without_a_verdict_is_given_up_when_its_hold_is_over() {
+    let mut rig = Rig::default();
+    rig.text(AUTH);
+    assert_eq!(rig.deadline(), Some(10_000));
+    assert!(rig.pass(9_999).is_empty());
+    assert_eq!(rig.pass(1), ["cancel verify", "error internal id=r"]);
+    assert_eq!(rig.session.phase(), Phase::Ready);
+    assert!(rig.deadline().is_some_and(|ms| ms > 0));
+    assert_eq!(rig.text(AUTH), ["verify t"]);
+    assert_eq!(rig.event(Event::VerifierDown), ["error internal id=r"]);
+
+    // A verdict that is there before the timer looks still counts.
+    let mut rig = Rig::default();
+    rig.text(AUTH);
+    rig.wait(10_000);
+    let said = rig.event(Event::Verified(Box::new(ann())));
+    assert_eq!(said.last().map(String::as_str), Some("auth_ok refreshed id=r"));
+}
+
+#[test]
 fn the_newest_token_counts_even_if_it_ends_earlier() {
     let mut rig = Rig::default();
     rig.text(AUTH);

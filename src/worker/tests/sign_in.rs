@@ -192,3 +192,21 @@ fn sixty_four_verifications_run_at_a_time() {
         assert_eq!((first, times.iter().filter(|&&time| time < 2_100).count()), (64, 100));
     });
 }
+
+#[test]
+fn a_refresh_that_hangs_is_answered_and_its_late_verdict_settles_no_other_one() {
+    everywhere(async |house| {
+        let mut ann = house.enter("ann").await;
+        for token in ["ann never", "ann after=10500"] {
+            let begun = house.now();
+            ann.send(&with_id(auth(token), "r")).await;
+            let error = ann.expect("error").await;
+            assert_eq!((&error["code"], &error["id"]), (&json!("internal"), &json!("r")));
+            assert!((10_000..=10_012).contains(&(house.now() - begun)), "at {} ms", house.now());
+            assert_eq!(house.shared.verifications.available_permits(), 64);
+        }
+        ann.send(&with_id(auth("ann after=2000 life=77000"), "s")).await;
+        let ok = ann.expect("auth_ok").await;
+        assert_eq!((&ok["id"], &ok["refreshed"]), (&json!("s"), &json!(true)));
+    });
+}
