@@ -137,7 +137,8 @@ pub enum Body<'a> {
         payload: Raw<'a>,
         /// Makes a retry safe.
         idempotency_key: Option<IdempotencyKey<'a>>,
-        /// Not remembered, may be dropped.
+        /// Not remembered, may be dropped. With a key it is a `bad_message`, but only where
+        /// ephemeral messages are offered (PUB-19, PUB-20): that is not for the parser to know.
         ephemeral: bool,
     },
     /// `ping`; the payload is echoed.
@@ -329,10 +330,6 @@ impl<'a> Members<'a> {
         let payload = self.payload.ok_or(Fault::Member(why))?;
         let idempotency_key = self.key.map(idempotency_key).transpose()?;
         let ephemeral = flag(self.ephemeral, "`ephemeral` must be true or false")?;
-        if ephemeral && idempotency_key.is_some() {
-            let why = "an ephemeral message is not remembered and takes no `idempotency_key`";
-            return Err(Fault::Member(why));
-        }
         Ok(Body::Message { room, payload, idempotency_key, ephemeral })
     }
 

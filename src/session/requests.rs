@@ -98,6 +98,12 @@ impl Ready {
                 self.join(turn, id, room, since)
             }
             Body::Leave { room } => self.leave(turn, id, room),
+            Body::Message { ephemeral: true, idempotency_key: Some(_), .. }
+                if turn.about.offers("ephemeral") =>
+            {
+                let why = "an ephemeral message is not remembered and takes no `idempotency_key`";
+                Err(Stop::Bug(refusal_because(ErrorCode::BadMessage, id, why)))
+            }
             Body::Message { ephemeral: true, .. } => Err(unsupported(id)),
             Body::Message { room, payload, idempotency_key, ephemeral: false } => {
                 self.publish(turn, id, Post { room, payload, idempotency_key })

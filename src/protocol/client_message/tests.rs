@@ -224,8 +224,9 @@ fn a_message_may_have_a_key_or_be_ephemeral() {
         body(&ephemeral),
         Body::Message { idempotency_key: None, ephemeral: true, .. }
     ));
+    let both = text(r#""ephemeral":true,"idempotency_key":"k""#);
+    assert!(matches!(body(&both), Body::Message { idempotency_key: Some(_), ephemeral: true, .. }));
     for members in [
-        r#""ephemeral":true,"idempotency_key":"k""#,
         r#""ephemeral":1"#,
         r#""idempotency_key":"""#,
         r#""idempotency_key":"é""#,

@@ -78,6 +78,14 @@ fn the_twentieth_bug_within_a_minute_is_fatal() {
     assert_eq!(rig.text(r#"{"type":"join","id":"j"}"#), ["fatal bad_message id=j", "close 4400"]);
 }
 
+const EPHEMERAL_WITH_KEY: &str = r#"{"type":"message","room":"den","payload":1,"ephemeral":true,"idempotency_key":"k","id":"1"}"#;
+
+#[test]
+fn an_ephemeral_message_with_a_key_is_a_bug_where_it_is_offered() {
+    let mut rig = Rig::ready(Rules { features: &["ephemeral"], ..rules() }, ann());
+    assert_eq!(rig.text(EPHEMERAL_WITH_KEY), ["error bad_message room=den id=1"]);
+}
+
 #[test]
 fn unknown_and_unoffered_types_are_no_bugs() {
     let mut rig = Rig::default();
@@ -94,6 +102,7 @@ fn unknown_and_unoffered_types_are_no_bugs() {
     for text in [
         r#"{"type":"join","room":"den","token":"t","id":"1"}"#,
         r#"{"type":"message","room":"den","payload":1,"ephemeral":true,"id":"1"}"#,
+        EPHEMERAL_WITH_KEY,
     ] {
         assert_eq!(rig.text(text), ["error unsupported room=den id=1"]);
     }
