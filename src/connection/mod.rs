@@ -26,7 +26,7 @@ use crate::{
     },
     relay::SharedRoom,
     room::{ConnKey, JoinTicket, LeaveTicket, RoomId, Seating},
-    session::{Event, Opening, Pulse, RoomRefusal, Session},
+    session::{Event, Opening, Pulse, Refusal, RoomRefusal, Session},
     token::{Rejection, Verification},
 };
 use seats::Seats;
@@ -273,17 +273,25 @@ impl Connection {
 
     fn conclude(&mut self, result: Result<Box<Login>, Rejection>, desk: &mut Desk) {
         let event = match result {
-            Ok(login) if self.admitted.is_some() || desk.admit(self.key, &login) => {
-                self.admitted.get_or_insert_with(|| Arc::clone(&login.identity));
-                Event::Verified(login)
-            }
-            Ok(_) => Event::Refused(crate::session::Refusal::TooManyConnections),
+            Ok(login) => self.take_place(login, desk),
             Err(rejection) => {
                 tracing::debug!(connection = self.session.connection(), %rejection, "credential refused");
                 act::refusal(&rejection)
             }
         };
         self.step(event, desk);
+    }
+
+    /// Takes a place among the user's connections, but only for a login that is let in: a refresh
+    /// has its place, and what is refused must not cost another connection its own.
+    fn take_place(&mut self, login: Box<Login>, desk: &mut Desk) -> Event<'static> {
+        if self.session.admits(desk.now, &login) {
+            if !desk.admit(self.key, &login) {
+                return Event::Refused(Refusal::TooManyConnections);
+            }
+            self.admitted = Some(Arc::clone(&login.identity));
+        }
+        Event::Verified(login)
     }
 
     fn begin_verification(&mut self, verification: Verification, desk: &mut Desk) {

@@ -10,7 +10,7 @@ use crate::protocol::{
     client_message::{Body, DecodeFault, MemberOf, Token, decode},
     close_code::CloseCode,
     identity::Login,
-    time::Time,
+    time::{Now, Time},
 };
 
 /// Waits for the first message.
@@ -111,7 +111,7 @@ pub(super) struct Verifying {
 impl Verifying {
     pub(super) fn handle<'a>(&mut self, turn: &mut Turn<'_, 'a>, event: Event<'a>) -> Step<'a> {
         // A signature check on the spot never hangs: this is our key source.
-        if turn.now.time >= self.deadline && !event.is_departure() {
+        if self.is_late(turn.now) && !event.is_departure() {
             return self.refuse(CloseCode::Internal);
         }
         match event {
@@ -145,8 +145,17 @@ impl Verifying {
         }
     }
 
+    /// Whether the credential's verdict is `auth_ok` if `login` is what it says.
+    pub(super) fn admits(&self, now: Now, login: &Login) -> bool {
+        !self.is_late(now) && now.wall < ends_at(login)
+    }
+
+    fn is_late(&self, now: Now) -> bool {
+        now.time >= self.deadline
+    }
+
     fn admit<'a>(&mut self, turn: &mut Turn<'_, 'a>, login: Box<Login>) -> Step<'a> {
-        if turn.now.wall >= ends_at(&login) {
+        if !self.admits(turn.now, &login) {
             return self.refuse(CloseCode::TokenExpired);
         }
         let ready = Ready::begin(turn, recall(self.id.take()), login);

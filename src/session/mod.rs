@@ -199,6 +199,14 @@ impl Session {
         self.ready().is_some()
     }
 
+    /// Whether `login` would be let in now: to be asked before a place is taken for it.
+    pub fn admits(&self, now: Now, login: &Login) -> bool {
+        match &self.state {
+            State::Verifying(state) => state.admits(now, login),
+            State::AwaitingAuth(_) | State::Ready(_) | State::Closing | State::Closed => false,
+        }
+    }
+
     /// Whether the token has run out: checked before every delivery.
     pub fn is_expired(&self, now: Now) -> bool {
         self.ready().is_some_and(|ready| ready.is_expired(now))

@@ -81,3 +81,19 @@ fn a_refresh_takes_no_second_place() {
         assert_eq!(ann.ending().await.verdict(), ("principal_mismatch", 4409));
     });
 }
+
+#[test]
+fn a_login_that_is_not_let_in_takes_nobodys_place() {
+    let one = |plan: &mut Plan| {
+        plan.on_user_limit = OnUserLimit::ReplaceOldest;
+        plan.connections_per_user = 1;
+    };
+    everywhere_with(one, async |house| {
+        let (mut ann, _) = house.enter_room("ann", "den").await;
+        let mut late = house.connect();
+        late.send(&auth("ann after=500 life=100")).await;
+        assert_eq!(late.ending().await.verdict(), ("token_expired", 4412));
+        ann.send(&message("den", "m")).await;
+        ann.expect("message").await;
+    });
+}
