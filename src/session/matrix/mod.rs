@@ -24,7 +24,7 @@ const PHASES: [Phase; 6] = [
 ///
 /// A cell names what the server does, in order. `close N` stands for the `error` (where the code
 /// has one), the Close with its code, and the way to Closing; `→` names another next state;
-/// `waits` means that the server does not read in this state; `-` means nothing.
+/// `waits` means that the server looks at nothing that arrives in this state; `-` means nothing.
 pub fn markdown() -> String {
     let mut table = String::from("| event |");
     for phase in PHASES {
