@@ -38,7 +38,6 @@ impl Connection {
                 self.begin_verification(verification, desk);
             }
             Action::CancelVerify => self.lookup = None,
-            Action::Admit(_) => {}
             Action::Send(message) => self.send(&message, desk),
             Action::Pong(payload) => self.push(Frame::pong(payload), desk),
             Action::Ping { text } => {

@@ -4,7 +4,6 @@ use super::event::RequestKey;
 use crate::protocol::{
     client_message::{IdempotencyKey, Since, Token},
     close_code::CloseCode,
-    identity::Login,
     json::Raw,
     room_name::RoomName,
     server_message::ServerMessage,
@@ -23,9 +22,6 @@ pub enum Action<'a> {
     /// Give the verification under way up: its outcome must not come any more, because it would
     /// be taken for that of the next one.
     CancelVerify,
-    /// The verdict is good: the transport now works with the limits of a session. Comes before
-    /// `Send(AuthOk)`; on a refresh it hands over the newer login.
-    Admit(Box<Login>),
     /// Queue a message.
     Send(ServerMessage<'a>),
     /// Queue a Ping frame; with `text` also the text `ping`.

@@ -37,12 +37,12 @@ pub(super) struct Ready {
 }
 
 impl Ready {
-    /// Lets `login` in: the transport first, then `auth_ok`.
+    /// Lets `login` in with `auth_ok`.
     pub(super) fn begin<'a>(turn: &mut Turn<'_, 'a>, id: Echo<'a>, login: Box<Login>) -> Self {
         let limits = &turn.about.rules.session;
         let mut ready = Self {
             warning: Warning::plan(&login, turn.now),
-            login: Login::clone(&login),
+            login: *login,
             refresh: None,
             rooms: Rooms::default(),
             in_flight: InFlight::default(),
@@ -51,7 +51,6 @@ impl Ready {
             bugs: Budget::default(),
             heartbeat: Heartbeat::begin(turn.now.time, turn.about.seed, limits),
         };
-        turn.act(Action::Admit(login));
         ready.welcome(turn, id, false);
         ready
     }

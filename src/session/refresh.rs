@@ -71,8 +71,7 @@ impl Ready {
         }
         let same = self.login.mark == login.mark;
         self.warning.renew(&login, same, turn.now);
-        self.login = Login::clone(&login);
-        turn.act(Action::Admit(login));
+        self.login = *login;
         self.welcome(turn, id, true);
         self.lose_rooms(turn);
         Ok(())

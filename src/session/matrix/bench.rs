@@ -103,7 +103,6 @@ impl Bench {
                 Action::Publish { key, .. } => self.keys.publish = key,
                 Action::Verify(_)
                 | Action::CancelVerify
-                | Action::Admit(_)
                 | Action::Send(_)
                 | Action::Ping { .. }
                 | Action::Pong(_)

@@ -37,8 +37,6 @@ fn words(action: &Action<'_>) -> Option<String> {
     match action {
         Action::Verify(_) => Some("verify".into()),
         Action::CancelVerify => Some("cancel verify".into()),
-        // `auth_ok` follows.
-        Action::Admit(_) => None,
         Action::Send(message) => said(message),
         Action::Ping { text: false } => Some("Ping".into()),
         Action::Ping { text: true } => Some("Ping, `ping`".into()),

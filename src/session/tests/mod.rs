@@ -70,7 +70,7 @@ impl Rig {
         let mut rig = Self::new(rules);
         assert_eq!(rig.text(r#"{"type":"auth","payload":"t"}"#), ["verify t"]);
         let said = rig.event(Event::Verified(Box::new(login)));
-        assert_eq!(said.first().map(String::as_str), Some("admit"), "{said:?}");
+        assert_eq!(said.first().map(String::as_str), Some("auth_ok"), "{said:?}");
         rig
     }
 
@@ -133,7 +133,6 @@ fn show(action: &Action<'_>) -> String {
     match action {
         Action::Verify(token) => format!("verify {}", token.reveal()),
         Action::CancelVerify => "cancel verify".into(),
-        Action::Admit(_) => "admit".into(),
         Action::Send(message) => said(message),
         Action::Ping { text } => if *text { "Ping and ping" } else { "Ping" }.into(),
         Action::Pong(payload) => format!("Pong {}", String::from_utf8_lossy(payload)),

@@ -267,7 +267,7 @@ impl World {
                 self.ended = true;
             }
             Action::EchoClose(_) | Action::Abandon => self.ended = true,
-            Action::Admit(_) | Action::Pong(_) | Action::Cut => {}
+            Action::Pong(_) | Action::Cut => {}
         }
         if let Action::Send(message) = action
             && let Some(id) = message_id(message)

@@ -24,7 +24,7 @@ fn a_refresh_goes_on_with_the_newer_token_and_loses_only_the_lost_rooms() {
     let said = rig.event(Event::Verified(Box::new(granting(r#"{"den":"*"}"#))));
     assert_eq!(
         said,
-        ["admit", "auth_ok refreshed id=r", "evict attic", "evict hall", "left hall forbidden"]
+        ["auth_ok refreshed id=r", "evict attic", "evict hall", "left hall forbidden"]
     );
     assert_eq!(rig.text(post), ["error not_joined room=hall"]);
     assert_eq!(rig.event(Event::Left { key: leave }), ["left attic id=l"]);
@@ -64,7 +64,7 @@ fn the_principal_is_the_issuer_and_the_subject_and_nothing_else() {
     assert_eq!(refresh(|identity| identity.issuer = None), mismatch);
     assert_eq!(refresh(|identity| identity.subject = "bob".into()), mismatch);
     let same = refresh(|identity| identity.user = "x:ann".into());
-    assert_eq!(same, ["admit", "auth_ok refreshed id=r"]);
+    assert_eq!(same, ["auth_ok refreshed id=r"]);
 }
 
 #[test]
@@ -138,7 +138,7 @@ fn a_refresh_holds_the_expiry_back_until_its_verdict_and_ten_seconds_at_most() {
     rig.wait(9_999);
     assert!(!rig.session.is_expired(rig.now));
     let newer = Login { expires_at: rig.now.wall + 60_000, mark: 2, ..ann() };
-    assert_eq!(rig.event(Event::Verified(Box::new(newer))), ["admit", "auth_ok refreshed id=r"]);
+    assert_eq!(rig.event(Event::Verified(Box::new(newer))), ["auth_ok refreshed id=r"]);
 
     let mut rig = Rig::default();
     rig.wait(3_604_999);
