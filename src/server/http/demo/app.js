@@ -19,6 +19,7 @@ const verdict = new Verdict($("verdict"));
 const conversation = new Conversation({
   rooms: $("rooms"),
   name: $("room-name"),
+  scroll: $("scroll"),
   messages: $("messages"),
   say: $("say"),
   send: $("composer").querySelector("button"),
@@ -97,7 +98,10 @@ function listenTo(client) {
   on("opened", () => wire.note("The line is open. The server says nothing before its verdict."));
   on("closed", closed);
   on("signed-in", signedIn);
-  on("joined", (joined) => conversation.joined(joined));
+  on("joined", (joined) => {
+    conversation.joined(joined);
+    if (joined.recovered !== null) verdict.recovered(joined);
+  });
   on("left", ({ room, code }) => {
     if (code) conversation.note(room, `The server ended your membership: ${code}.`);
   });
@@ -130,6 +134,7 @@ function closed({ verdict: end, message, planned }) {
     bad: !planned,
   });
   if (!planned) verdict.refused("Your line", end, message);
+  else if (end.code === 1005) verdict.cut(end);
 }
 
 const ended = ({ code, name }) => `The line is closed: ${code} ${name}.`;
@@ -170,18 +175,28 @@ let giveUp = () => {};
 const KNOCKS = {
   expired: {
     line: "expired token",
+    about: "A genuine token that ended a minute ago.",
     first: async () => ({ type: "auth", payload: await mint(name(), -60_000) }),
   },
   forged: {
     line: "forged token",
+    about: "A token whose claims were changed to admin, under the signature that it had before.",
     first: async () => ({ type: "auth", payload: server.tokens ? forge(await mint(name())) : UNSIGNED }),
   },
-  silent: { line: "no token", first: async () => null },
-  wrong: { line: "wrong first message", first: async () => ({ type: "join", room: "lobby" }) },
+  silent: {
+    line: "no token",
+    about: `Nothing is said. The deadline is ${duration(server.deadline_ms)}.`,
+    first: async () => null,
+  },
+  wrong: {
+    line: "wrong first message",
+    about: "A join before the sign-in.",
+    first: async () => ({ type: "join", room: "lobby" }),
+  },
 };
 
 async function tryKnock(kind) {
-  const { line, first } = KNOCKS[kind];
+  const { line, about, first } = KNOCKS[kind];
   giveUp();
   let said;
   try {
@@ -191,11 +206,8 @@ async function tryKnock(kind) {
   }
   giveUp = knock(URL_OF_LINE, said, (heard) => {
     if (heard.opened) {
-      wire.note("The line is open.", { line });
-      if (said === null) {
-        wire.note(`Nothing is said. The deadline is ${duration(server.deadline_ms)}.`, { line });
-        verdict.waiting("No token", server.deadline_ms);
-      }
+      wire.note(`The line is open. ${about}`, { line });
+      if (said === null) verdict.waiting("No token", server.deadline_ms);
     } else if (heard.text) {
       wire.frame(heard.from, heard.text, line);
     } else {
@@ -252,9 +264,7 @@ const drawTheme = () => ($("theme").textContent = `Theme: ${chosenTheme()}`);
 
 function nextTheme() {
   const next = THEMES[(THEMES.indexOf(chosenTheme()) + 1) % THEMES.length];
-  if (next === "system") delete document.documentElement.dataset.theme;
-  else document.documentElement.dataset.theme = next;
-  localStorage.setItem("vestibule-theme", next);
+  document.dispatchEvent(new CustomEvent("theme", { detail: next }));
   drawTheme();
 }
 

@@ -17,6 +17,12 @@ const UNACKNOWLEDGED = 64;
 /** The client's own close code: nothing was heard for too long. */
 const WATCHDOG = 4900;
 
+/** 128 random bits; `crypto.randomUUID` is not there on a page without TLS. */
+function randomKey() {
+  const bytes = crypto.getRandomValues(new Uint8Array(16));
+  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
+}
+
 /**
  * Events, each with its data in `detail`:
  * - `state` {state, tries, waitMs}: see `state`
@@ -106,7 +112,7 @@ export class Client extends EventTarget {
    */
   publish(room, payload) {
     if (this.#unacknowledged.size >= UNACKNOWLEDGED) return null;
-    const key = crypto.randomUUID();
+    const key = randomKey();
     this.#unacknowledged.set(key, { room, payload });
     if (this.rooms.get(room)?.joined) this.#sendMessage(key);
     return key;

@@ -17,10 +17,10 @@ export class Conversation {
   #pending = new Map();
   #current = null;
 
-  /** `view` has the elements `rooms`, `name`, `messages`, `say`, `label` and `leave`. */
+  /** `view`: elements `rooms`, `name`, `scroll` around `messages`, `say`, `send`, `label`, `leave`. */
   constructor(view) {
     this.#view = view;
-    this.#follow = new Follow(view.messages);
+    this.#follow = new Follow(view.scroll);
   }
 
   get current() {
@@ -90,7 +90,7 @@ export class Conversation {
     const mine = from?.user === this.#me;
     const line = element("li", `said${mine ? " mine" : ""}${missed ? " missed" : ""}`);
     const text = typeof payload?.text === "string" ? payload.text : JSON.stringify(payload);
-    const detail = `${TIME.format(at_ms)} · #${seq}${missed ? " · missed, sent again" : ""}`;
+    const detail = `${TIME.format(at_ms)} · #${seq}${missed ? " · missed" : ""}`;
     line.append(head(from?.user ?? "system", detail), element("p", "text", text));
     const pending = this.#pending.get(idempotency_key);
     this.#pending.delete(idempotency_key);
@@ -125,12 +125,15 @@ export class Conversation {
   }
 
   #draw() {
-    const { name, messages, say, label, leave, send } = this.#view;
+    const { name, scroll, messages, say, label, leave, send } = this.#view;
     const room = this.#rooms.get(this.#current);
     name.textContent = this.#current ?? "No room";
     label.textContent = this.#current ? `Message to ${this.#current}` : "Message";
     say.disabled = send.disabled = leave.disabled = !room;
+    // Another room is no news: nothing of it is to be read out.
+    scroll.ariaBusy = "true";
     messages.replaceChildren(...(room?.lines ?? []));
+    requestAnimationFrame(() => (scroll.ariaBusy = "false"));
     this.#follow.end();
     this.#drawRooms();
   }

@@ -11,7 +11,7 @@ const CLIENT = {
   join: (m) =>
     m.since
       ? `Back to ${m.room}: the last that I have is #${m.since.seq}, please send what came after it.`
-      : `May I enter ${m.room}? The server asks the token again, for every room.`,
+      : `May I enter ${m.room}? Every room is checked against the token.`,
   leave: (m) => `I leave ${m.room}.`,
   message: (m) =>
     `Say this in ${m.room}. The idempotency_key makes it safe to send again after a lost line.`,

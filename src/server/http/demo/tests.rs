@@ -5,6 +5,11 @@ use super::{
     *,
 };
 
+use crate::protocol::{
+    close_code::CloseCode,
+    error_code::{ErrorCode, Retry},
+};
+
 /// Tokens that say what was asked for.
 struct Words;
 
@@ -188,4 +193,57 @@ fn tokens_stay_at_home() {
         let left = demo.clone().on(addr.parse().expect("an address"));
         assert!(matches!(left, Demo::Page), "{addr}");
     }
+}
+
+/// The strings of the line of `codes.js` that begins with `key`.
+fn strings(table: &str, key: &str) -> Vec<String> {
+    let line = table.lines().find_map(|line| line.strip_prefix(&format!("  {key}: ")));
+    let line = line.unwrap_or_else(|| panic!("codes.js does not know {key}"));
+    serde_json::from_str(line.trim_end_matches(',')).expect("a list of strings")
+}
+
+/// The lines of one table of `codes.js`.
+fn table(name: &str) -> &'static str {
+    let codes = include_str!("codes.js");
+    let (_, rest) = codes.split_once(&format!("const {name} = {{\n")).expect("a table");
+    rest.split_once("\n};").expect("its end").0
+}
+
+#[test]
+fn the_page_knows_every_code_as_the_server_means_it() {
+    let closes = table("CLOSES");
+    assert_eq!(closes.lines().count(), CloseCode::ALL.len());
+    for code in CloseCode::ALL {
+        let said = strings(closes, &code.code().to_string());
+        assert_eq!(
+            said.get(..2),
+            Some(&[code.name().to_owned(), code.retry().as_str().into()][..])
+        );
+        assert_eq!(said.len(), 4, "{}: what it means, and what to do", code.name());
+    }
+    let errors = table("ERRORS");
+    assert_eq!(errors.lines().count(), ErrorCode::ALL.len());
+    for code in ErrorCode::ALL {
+        assert_eq!(strings(errors, code.as_str())[0], code.retry().as_str());
+    }
+    let words = table("RETRY");
+    assert_eq!(words.lines().count(), Retry::ALL.len());
+    assert!(Retry::ALL.iter().all(|retry| words.contains(&format!("  {}: ", retry.as_str()))));
+}
+
+#[test]
+fn the_page_explains_every_type_of_message() {
+    let specification = include_str!("../../../../protocol.md");
+    let (_, table) = specification.split_once("| type | from | feature |").expect("the table");
+    let rows = table.lines().skip(2).take_while(|line| line.starts_with('|'));
+    let meanings = include_str!("meanings.js");
+    let (client, server) = meanings.split_once("const SERVER = {").expect("two tables");
+    let mut seen = 0;
+    for row in rows {
+        let cells: Vec<_> = row.split('|').map(|cell| cell.trim().trim_matches('`')).collect();
+        let explains = if cells[2] == "client" { client } else { server };
+        assert!(explains.contains(&format!("\n  {}: ", cells[1])), "{} of {}", cells[1], cells[2]);
+        seen += 1;
+    }
+    assert!(seen > 20, "only {seen} types were found: the search is broken");
 }

@@ -26,6 +26,27 @@ export class Verdict {
     });
   }
 
+  /** The line was cut on purpose. */
+  cut({ code, name, meaning, next }) {
+    this.#show("waiting", { code, about: "Your line is cut:", name, meaning, next });
+  }
+
+  /** Back in a room with a position: what the server said about what was missed. */
+  recovered({ room, recovered, missed }) {
+    const count = `${missed} ${missed === 1 ? "message" : "messages"}`;
+    this.#show(recovered ? "good" : "waiting", {
+      code: recovered ? "✓" : "?",
+      about: "Back again:",
+      name: `recovered: ${recovered}`,
+      meaning: recovered
+        ? `You missed ${count} in ${room}, and the server proves that this is all.`
+        : `What you missed in ${room} is no longer remembered: nothing is sent again.`,
+      next: recovered
+        ? "Shows them as if nothing had happened."
+        : "Loads the state of the room in another way, and goes on from here.",
+    });
+  }
+
   /** A line was closed. `message` is the last error that came before. */
   refused(about, { code, name, meaning, next }, message) {
     this.#show("bad", { code, about: `${about}:`, name, meaning, says: message?.message, next });
