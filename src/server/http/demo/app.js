@@ -133,7 +133,8 @@ function closed({ verdict: end, message, planned }) {
   wire.note(planned ? `You closed the line${end.code === 1005 ? " without a word" : ""}.` : ended(end), {
     bad: !planned,
   });
-  if (!planned) verdict.refused("Your line", end, message);
+  const passing = ["now", "backoff"].includes(end.retry);
+  if (!planned) verdict.refused("Your line", end, { message, passing });
   else if (end.code === 1005) verdict.cut(end);
 }
 
@@ -212,7 +213,7 @@ async function tryKnock(kind) {
       wire.frame(heard.from, heard.text, line);
     } else {
       wire.note(ended(heard.verdict), { line, bad: true });
-      verdict.refused(line.charAt(0).toUpperCase() + line.slice(1), heard.verdict, heard.message);
+      verdict.refused(line.charAt(0).toUpperCase() + line.slice(1), heard.verdict, heard);
     }
   });
 }

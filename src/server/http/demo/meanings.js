@@ -76,8 +76,9 @@ export function meaning(from, message) {
 /** A time for people. */
 export function duration(ms) {
   const units = [[86_400_000, "day"], [3_600_000, "hour"], [60_000, "minute"], [1_000, "second"]];
+  if (ms < 1_000) return "a moment";
   // Rounded first, so that 59.9 minutes are an hour.
-  const rounded = Math.max(1, Math.round(ms / 1_000)) * 1_000;
+  const rounded = Math.round(ms / 1_000) * 1_000;
   const [unit, name] = units.find(([unit]) => rounded >= unit * 0.99) ?? units.at(-1);
   const count = Math.round(rounded / unit);
   return `${count} ${name}${count === 1 ? "" : "s"}`;

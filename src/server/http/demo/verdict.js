@@ -47,9 +47,12 @@ export class Verdict {
     });
   }
 
-  /** A line was closed. `message` is the last error that came before. */
-  refused(about, { code, name, meaning, next }, message) {
-    this.#show("bad", { code, about: `${about}:`, name, meaning, says: message?.message, next });
+  /**
+   * A line was closed. `message` is the last error that came before; `passing` says that the
+   * client comes back by itself.
+   */
+  refused(about, { code, name, meaning, next }, { message, passing }) {
+    this.#show(passing ? "waiting" : "bad", { code, about: `${about}:`, name, meaning, says: message?.message, next });
   }
 
   /** Nothing was said: the server waits until its deadline. */

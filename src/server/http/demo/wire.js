@@ -76,7 +76,11 @@ function json(text) {
     if (colon !== undefined) code.append(element("span", "key", string), colon);
     else if (string !== undefined) code.append(element("span", "string", string));
     else if (value !== undefined) code.append(element("span", "value", value));
-    else code.append(all);
+    else {
+      code.append(all);
+      // A line breaks behind a comma rather than within a word.
+      if (all.includes(",")) code.append(document.createElement("wbr"));
+    }
   }
   pre.append(code);
   return pre;
