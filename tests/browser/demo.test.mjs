@@ -60,6 +60,7 @@ describe("the demo page of vestibule dev", () => {
       await say(bob, "You are gone, are you not?");
       await say(bob, "I will wait.");
       // Said into the dark: it is kept, and arrives when the line is back.
+      await alice.bringToFront();
       await alice.fill("#say", "Did I miss something?");
       await alice.press("#say", "Enter");
       await alice.click("#cut");
@@ -86,7 +87,8 @@ describe("the demo page of vestibule dev", () => {
         await page.click(`[data-knock=${knock}]`);
         const shown = await verdict(page, code);
         assert.equal(shown.name, name);
-        for (const part of [shown.meaning, shown.says, shown.next]) assert.ok(part.length > 5, name);
+        const words = [shown.meaning, shown.says, shown.next];
+        assert.ok(words.every((part) => part.length > 5), words.join(" | "));
         await page.locator(".note.bad", { hasText: `${code} ${name}` }).waitFor();
         const [first, second] = await frames(page);
         assert.match(first, said);
@@ -109,7 +111,8 @@ describe("the demo page of vestibule dev", () => {
     await page.goto(`${server.url}?as=carol&room=tokens`);
     await inside(page);
     const shown = await page.locator(".frame.client", { hasText: "auth" }).first().textContent();
-    assert.ok(shown.includes(`${token.slice(0, 12)}… [a token of ${token.length} characters]`), shown);
+    const short = `${token.slice(0, 12)}… [a token of ${token.length} characters]`;
+    assert.ok(shown.includes(short), shown);
     const everything = await page.content();
     assert.ok(!everything.includes(token.split(".")[2]), "the signature stands on the page");
     assert.ok(!JSON.stringify(await visit.context.storageState()).includes(token));
@@ -143,6 +146,7 @@ describe("the demo page of vestibule dev", () => {
     await one.press("#room", "Enter");
     await one.waitForSelector('#rooms [data-room="team:red"][aria-current]:not(.outside)');
     await say(two, "over here");
+    await one.bringToFront();
     await one.locator('#rooms [data-room="first"] .count', { hasText: "1" }).waitFor();
     await one.click('#rooms [data-room="first"]');
     await hears(one, "over here");
@@ -159,13 +163,16 @@ describe("the demo page of vestibule dev", () => {
   test("the main path needs a keyboard and nothing else", async () => {
     const visit = await Visit.begin(browser, server);
     const page = await visit.open({ room: "keys" });
-    const focused = () => page.evaluate(() => document.activeElement.id || document.activeElement.textContent.trim());
+    const focused = () =>
+      page.evaluate(() => document.activeElement.id || document.activeElement.textContent.trim());
     /** Presses Tab until `name` has the focus, and sees that it can be seen. */
     const tabTo = async (name) => {
       for (let presses = 0; presses < 40; presses += 1) {
         await page.keyboard.press("Tab");
-        const outline = await page.evaluate(() => getComputedStyle(document.activeElement).outlineStyle);
-        assert.notEqual(outline, "none", `${await focused()} does not show that it has the focus`);
+        const outline = await page.evaluate(
+          () => getComputedStyle(document.activeElement).outlineStyle,
+        );
+        assert.notEqual(outline, "none", `${await focused()} does not show its focus`);
         if ((await focused()) === name) return;
       }
       assert.fail(`${name} cannot be reached with Tab`);

@@ -28,7 +28,8 @@ function environment(more) {
 
 /** Starts the binary, and waits until it listens. */
 export async function serve(args, more = {}) {
-  const child = spawn(BINARY, args, { env: environment(more), stdio: ["ignore", "ignore", "pipe"] });
+  const stdio = ["ignore", "ignore", "pipe"];
+  const child = spawn(BINARY, args, { env: environment(more), stdio });
   const ended = new Promise((resolve) => child.once("exit", resolve));
   for await (const line of createInterface({ input: child.stderr })) {
     const { message, addr } = JSON.parse(line);
@@ -135,15 +136,15 @@ export class Visit {
 
   /** Keeps a picture of the state, and looks for what nobody should see. */
   async state(page, name) {
+    await page.bringToFront();
     await page.screenshot({ path: `${SHOTS}/${this.look}-${name}.png` });
     const wide = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
     assert.ok(wide <= 0, `${this.look} ${name}: scrolls sideways by ${wide} px`);
     await page.evaluate(this.#axe);
-    const { violations } = await page.evaluate(() =>
-      globalThis.axe.run({ runOnly: ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "best-practice"] }),
-    );
-    const found = violations.map(
-      ({ id, nodes }) => `${id}: ${nodes.map(({ target, failureSummary }) => `${target} ${failureSummary}`).join("; ")}`,
+    const rules = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "best-practice"];
+    const { violations } = await page.evaluate((runOnly) => globalThis.axe.run({ runOnly }), rules);
+    const found = violations.flatMap(({ id, nodes }) =>
+      nodes.map(({ target, failureSummary }) => `${id}: ${target} ${failureSummary}`),
     );
     assert.deepEqual(found, [], `${this.look} ${name}: accessibility`);
   }
@@ -163,12 +164,15 @@ export async function inside(page) {
 
 /** Shows a view, where only one of them is in sight. */
 export async function show(page, view) {
+  await page.bringToFront();
   const button = page.locator(`[data-shows=${view}]`);
   if (await button.isVisible()) await button.click();
 }
 
 /** Says something, and waits until the room has heard it. */
 export async function say(page, text) {
+  // A page behind another one is drawn rarely, and every click waits for that.
+  await page.bringToFront();
   await page.fill("#say", text);
   await page.press("#say", "Enter");
   await page.locator(".said:not(.pending)", { hasText: text }).waitFor();

@@ -169,7 +169,10 @@ pub(super) struct DevArgs {
 
 const DEV_HELP: &str = "\
 The secret that signs the tokens is made for this run and kept in memory: a restart ends them.
-Configuration file and environment are not read. Not for production.";
+Configuration file and environment are not read. Not for production.
+
+Open the address in a browser: two people chat, and every frame is shown with what it means. The
+page is given tokens for any user, so listen on loopback only; elsewhere it asks for one.";
 
 #[derive(Args, Debug)]
 struct LogArgs {

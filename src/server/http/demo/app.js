@@ -34,7 +34,7 @@ let me = "";
 let pasted = null;
 let nextLifeMs;
 
-// --- signing in -----------------------------------------------------------------------------------
+// --- signing in ----------------------------------------------------------------------------------
 
 async function token() {
   if (!server.tokens) {
@@ -86,7 +86,7 @@ function enter(room) {
   conversation.enter(room);
 }
 
-// --- what the client tells ------------------------------------------------------------------------
+// --- what the client tells -----------------------------------------------------------------------
 
 function listenTo(client) {
   const on = (type, hear) => client.addEventListener(type, (event) => hear(event.detail));
@@ -107,7 +107,8 @@ function listenTo(client) {
   });
   on("message", (message) => conversation.said(message));
   on("failed", (error) => {
-    if (error.key) conversation.failed(error.key, error.again ? "waiting…" : `refused: ${error.code}`);
+    const fate = error.again ? "waiting…" : `refused: ${error.code}`;
+    if (error.key) conversation.failed(error.key, fate);
     if (error.action === "join") conversation.note(error.room, `Not let in: ${error.code}.`);
   });
   return client;
@@ -128,14 +129,13 @@ function signedIn({ user, expires_in_ms: life, refreshed }) {
 }
 
 function closed({ verdict: end, message, planned }) {
-  const lost = end.code === 1005 && planned ? "The line is cut. Whatever is said now, you miss." : null;
-  conversation.lost(lost ?? "The line is gone.");
-  wire.note(planned ? `You closed the line${end.code === 1005 ? " without a word" : ""}.` : ended(end), {
-    bad: !planned,
-  });
+  const cut = planned && end.code === 1005;
+  conversation.lost(cut ? "The line is cut. Whatever is said now, you miss." : "The line is gone.");
+  const silent = cut ? " without a word" : "";
+  wire.note(planned ? `You closed the line${silent}.` : ended(end), { bad: !planned });
   const passing = ["now", "backoff"].includes(end.retry);
   if (!planned) verdict.refused("Your line", end, { message, passing });
-  else if (end.code === 1005) verdict.cut(end);
+  else if (cut) verdict.cut(end);
 }
 
 const ended = ({ code, name }) => `The line is closed: ${code} ${name}.`;
@@ -161,7 +161,9 @@ function drawState({ state, waitMs, tries }) {
   if (state === "waiting") {
     const until = performance.now() + waitMs;
     wire.note(`Coming back in ${seconds(waitMs)}, try ${tries + 1}.`);
-    const draw = () => ($("door-text").textContent = `Back in ${seconds(until - performance.now())}`);
+    const draw = () => {
+      $("door-text").textContent = `Back in ${seconds(until - performance.now())}`;
+    };
     draw();
     countdown = setInterval(draw, 1_000);
   }
@@ -169,7 +171,7 @@ function drawState({ state, waitMs, tries }) {
 
 const seconds = (ms) => `${Math.max(0, ms / 1_000).toFixed(ms < 10_000 ? 1 : 0)} s`;
 
-// --- knocking another way -------------------------------------------------------------------------
+// --- knocking another way ------------------------------------------------------------------------
 
 let giveUp = () => {};
 
@@ -182,7 +184,10 @@ const KNOCKS = {
   forged: {
     line: "forged token",
     about: "A token whose claims were changed to admin, under the signature that it had before.",
-    first: async () => ({ type: "auth", payload: server.tokens ? forge(await mint(name())) : UNSIGNED }),
+    first: async () => {
+      const payload = server.tokens ? forge(await mint(name())) : UNSIGNED;
+      return { type: "auth", payload };
+    },
   },
   silent: {
     line: "no token",
@@ -220,7 +225,7 @@ async function tryKnock(kind) {
 
 const name = () => me || $("name").value.trim() || "alice";
 
-// --- the second person ----------------------------------------------------------------------------
+// --- the second person ---------------------------------------------------------------------------
 
 function pointSecond() {
   const other = me === "bob" ? "alice" : "bob";
@@ -234,11 +239,12 @@ function openSecond(event) {
   if (screen.availWidth < 1_200 || event.ctrlKey || event.metaKey || event.shiftKey) return;
   event.preventDefault();
   const width = Math.floor(screen.availWidth / 2);
-  const place = `left=${screen.availLeft + width},top=${screen.availTop},height=${screen.availHeight}`;
-  window.open($("second").href, "_blank", `noopener,popup,width=${width},${place}`);
+  const place = `left=${screen.availLeft + width},top=${screen.availTop}`;
+  const size = `width=${width},height=${screen.availHeight}`;
+  window.open($("second").href, "_blank", `noopener,popup,${place},${size}`);
 }
 
-// --- views and themes -----------------------------------------------------------------------------
+// --- views and themes ----------------------------------------------------------------------------
 
 let unseen = 0;
 
@@ -269,7 +275,7 @@ function nextTheme() {
   drawTheme();
 }
 
-// --- everything a person can do -------------------------------------------------------------------
+// --- everything a person can do ------------------------------------------------------------------
 
 const on = (id, type, act) => $(id).addEventListener(type, act);
 const submit = (id, act) =>
@@ -317,7 +323,7 @@ for (const button of document.querySelectorAll("[data-knock]")) {
 addEventListener("online", () => client?.state === "waiting" && client.resume());
 document.addEventListener("visibilitychange", () => document.hidden || client?.wake());
 
-// --- the beginning --------------------------------------------------------------------------------
+// --- the beginning -------------------------------------------------------------------------------
 
 const asked = new URLSearchParams(location.search);
 $("name").value = asked.get("as") ?? "alice";

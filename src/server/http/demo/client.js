@@ -126,7 +126,7 @@ export class Client extends EventTarget {
     this.#timers.awake = setTimeout(() => this.#socket?.close(WATCHDOG), AWAKE_MS);
   }
 
-  // --- the line ---------------------------------------------------------------------------------
+  // --- the line ----------------------------------------------------------------------------------
 
   async #connect() {
     this.#setState("connecting");
@@ -203,7 +203,7 @@ export class Client extends EventTarget {
     return this.state === "verifying" || this.state === "ready";
   }
 
-  // --- what is said -----------------------------------------------------------------------------
+  // --- what is said ------------------------------------------------------------------------------
 
   #send(message) {
     const text = JSON.stringify(message);
@@ -238,7 +238,7 @@ export class Client extends EventTarget {
     this.#request({ type: "auth", payload: token });
   }
 
-  // --- what is heard ----------------------------------------------------------------------------
+  // --- what is heard -----------------------------------------------------------------------------
 
   #heard(text) {
     this.#emit("frame", { from: "server", text });
@@ -340,7 +340,7 @@ export class Client extends EventTarget {
     if (waiting && this.rooms.get(waiting.room)?.joined) this.#sendMessage(key);
   }
 
-  // --- the page hears ---------------------------------------------------------------------------
+  // --- the page hears ----------------------------------------------------------------------------
 
   #setState(state, more = {}) {
     this.state = state;

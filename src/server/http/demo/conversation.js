@@ -17,7 +17,7 @@ export class Conversation {
   #pending = new Map();
   #current = null;
 
-  /** `view`: elements `rooms`, `name`, `scroll` around `messages`, `say`, `send`, `label`, `leave`. */
+  /** `view`: the elements that are named below; `scroll` is around `messages`. */
   constructor(view) {
     this.#view = view;
     this.#follow = new Follow(view.scroll);
@@ -172,7 +172,9 @@ function head(user, detail) {
 function welcome(name, { seq, recovered, missed }) {
   if (recovered === true) {
     if (missed === 0) return "Back, and nothing was missed.";
-    return `Back. ${missed} ${missed === 1 ? "message was" : "messages were"} missed, and here they are:`;
+    return missed === 1
+      ? "Back. One message was missed, and here it is:"
+      : `Back. ${missed} messages were missed, and here they are:`;
   }
   if (recovered === false) return "Back, but the room no longer remembers what was missed.";
   return seq === 0

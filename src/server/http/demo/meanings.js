@@ -10,7 +10,7 @@ const CLIENT = {
       : "The sign-in: who I am, in a token that somebody whom the server trusts has signed.",
   join: (m) =>
     m.since
-      ? `Back to ${m.room}: the last that I have is #${m.since.seq}, please send what came after it.`
+      ? `Back to ${m.room}: the last that I have is #${m.since.seq}, please send what came after.`
       : `May I enter ${m.room}? Every room is checked against the token.`,
   leave: (m) => `I leave ${m.room}.`,
   message: (m) =>
@@ -26,13 +26,15 @@ const SERVER = {
   auth_ok: (m) =>
     m.refreshed
       ? `The newer token counts from now on; it is good for ${duration(m.expires_in_ms)}.`
-      : `The verdict: come in, ${m.user}. The token is good for ${duration(m.expires_in_ms)}, and ` +
-        "all that was negotiated stands here.",
+      : `The verdict: come in, ${m.user}. Your token is good for ` +
+        `${duration(m.expires_in_ms)}, and all that was negotiated stands here.`,
   auth_expiring: (m) =>
     `The token ends in ${duration(m.expires_in_ms)}: send auth with a newer one to stay.`,
   joined: (m) => joined(m),
   left: (m) =>
-    m.code ? `The server ended the membership of ${m.room}: ${m.code}.` : `You have left ${m.room}.`,
+    m.code
+      ? `The server ended your membership of ${m.room}: ${m.code}.`
+      : `You have left ${m.room}.`,
   ack: (m) =>
     m.duplicate
       ? `That had arrived before, as #${m.seq}: it is not said twice.`
@@ -55,7 +57,7 @@ function joined(m) {
   if (m.recovered === false) {
     return `You are in ${m.room} again, at #${m.seq}; what you missed is no longer remembered.`;
   }
-  return `You are in ${m.room}; the newest message there is #${m.seq}, and what comes next reaches you.`;
+  return `You are in ${m.room}; the newest message is #${m.seq}, and what comes next reaches you.`;
 }
 
 function error(m) {
@@ -75,7 +77,12 @@ export function meaning(from, message) {
 
 /** A time for people. */
 export function duration(ms) {
-  const units = [[86_400_000, "day"], [3_600_000, "hour"], [60_000, "minute"], [1_000, "second"]];
+  const units = [
+    [86_400_000, "day"],
+    [3_600_000, "hour"],
+    [60_000, "minute"],
+    [1_000, "second"],
+  ];
   if (ms < 1_000) return "a moment";
   // Rounded first, so that 59.9 minutes are an hour.
   const rounded = Math.round(ms / 1_000) * 1_000;

@@ -42,7 +42,7 @@ export class Verdict {
         ? `You missed ${count} in ${room}, and the server proves that this is all.`
         : `What you missed in ${room} is no longer remembered: nothing is sent again.`,
       next: recovered
-        ? "Shows them as if nothing had happened."
+        ? "Shows what was missed as if nothing had happened."
         : "Loads the state of the room in another way, and goes on from here.",
     });
   }
@@ -52,7 +52,9 @@ export class Verdict {
    * client comes back by itself.
    */
   refused(about, { code, name, meaning, next }, { message, passing }) {
-    this.#show(passing ? "waiting" : "bad", { code, about: `${about}:`, name, meaning, says: message?.message, next });
+    const says = message?.message;
+    const kind = passing ? "waiting" : "bad";
+    this.#show(kind, { code, about: `${about}:`, name, meaning, says, next });
   }
 
   /** Nothing was said: the server waits until its deadline. */

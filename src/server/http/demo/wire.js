@@ -34,7 +34,8 @@ export class Wire {
     const entry = element("li", `frame ${from}${message?.fatal ? " fatal" : ""}`);
     const head = element("p", "frame-head");
     const who = from === "client" ? "you say" : "the server says";
-    head.append(element("span", `from ${from}`, who), element("code", "type", message?.type ?? "?"));
+    head.append(element("span", `from ${from}`, who));
+    head.append(element("code", "type", message?.type ?? "?"));
     if (line) head.append(element("span", "line", line));
     head.append(element("time", "", TIME.format()));
     entry.append(head, element("p", "meaning", meaning(from, message)), json(shorten(from, text)));
@@ -62,7 +63,8 @@ export class Wire {
 /** The frame as it went over the line, but for a token. */
 function shorten(from, text) {
   const message = parse(text);
-  if (from !== "client" || message?.type !== "auth" || typeof message.payload !== "string") return text;
+  const isToken = from === "client" && message?.type === "auth";
+  if (!isToken || typeof message.payload !== "string") return text;
   const { payload } = message;
   const short = `${payload.slice(0, TOKEN_CHARS)}… [a token of ${payload.length} characters]`;
   return JSON.stringify({ ...message, payload: short });
