@@ -8,7 +8,7 @@
 mod tests;
 
 use crate::{
-    broker::{Broker, Delivery, Draft, Log, Publishing, ReadBudget},
+    broker::{Broker, Delivery, Draft, Epoch, Log, Publishing, ReadBudget},
     protocol::{client_message::Since, room_name::RoomName, time::Wall},
     room::{
         ConnKey, Core, Gap, Inbox, Item, JoinTicket, LeaveTicket, Registry, Restart, Room, RoomId,
@@ -69,7 +69,7 @@ impl fmt::Debug for Relay {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Published {
     /// The incarnation of the room's history.
-    pub(crate) epoch: Box<str>,
+    pub(crate) epoch: Epoch,
     /// The number of the message.
     pub(crate) seq: u64,
     /// When it was first committed.
@@ -193,7 +193,7 @@ impl Relay {
                 (receipt, true)
             }
         };
-        let epoch = core.log.epoch().as_str().into();
+        let epoch = core.log.epoch().clone();
         drop(core);
         for worker in sleepers {
             self.wake(worker, true);

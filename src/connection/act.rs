@@ -100,7 +100,7 @@ impl Connection {
             Ok(published) => {
                 let event = Event::Published {
                     key,
-                    epoch: &published.epoch,
+                    epoch: published.epoch.as_str(),
                     seq: published.seq,
                     at_ms: published.at.as_ms(),
                     duplicate: published.duplicate,

@@ -51,11 +51,6 @@ impl Outbox {
         Self { queue: None, limit: limit.min(LIMIT_MAX_BYTES), bytes: 0, written: 0, sealed: false }
     }
 
-    /// Changes the limit, in bytes; what is queued stays.
-    pub fn set_limit(&mut self, limit: u32) {
-        self.limit = limit.min(LIMIT_MAX_BYTES);
-    }
-
     /// Queues `frame` behind the others.
     ///
     /// # Errors
@@ -142,11 +137,6 @@ impl Outbox {
     /// Whether a Close was queued: nothing is taken any more.
     pub const fn is_sealed(&self) -> bool {
         self.sealed
-    }
-
-    /// Whether the Close and everything before it is written.
-    pub const fn is_drained(&self) -> bool {
-        self.sealed && self.is_empty()
     }
 
     /// At or below a quarter of the limit: a member that catches up may read on.
