@@ -13,11 +13,8 @@ use std::{
     process::{Child, Command, Stdio},
     sync::mpsc::Receiver,
 };
-use support::{PATIENCE, Program, SECRET, example, installed, lines, member, quiet};
-use tokio::{
-    net::{TcpListener, TcpStream},
-    time::timeout,
-};
+use support::{PATIENCE, Program, SECRET, example, installed, line, lines, member, quiet};
+use tokio::time::timeout;
 use vestibule::client::{Event, Options, Received, Reconnecting};
 
 const PYTHON: &str = "target/venv/bin/python";
@@ -108,24 +105,6 @@ async fn clients_node_comes_back_and_has_missed_nothing() {
     let mut node = quiet("node");
     node.arg(installed("examples/client.mjs"));
     miss_nothing(node, ["null", "true"]).await;
-}
-
-/// A line to `addr` that can be cut.
-async fn line(addr: String) -> (String, tokio::sync::mpsc::Sender<()>) {
-    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
-    let url = format!("ws://{}/ws", listener.local_addr().expect("an address"));
-    let (cut, mut cuts) = tokio::sync::mpsc::channel::<()>(1);
-    tokio::spawn(async move {
-        loop {
-            let (mut here, _) = listener.accept().await.expect("a connection");
-            let mut there = TcpStream::connect(&addr).await.expect("the server");
-            tokio::select! {
-                _ = cuts.recv() => {}
-                _ = tokio::io::copy_bidirectional(&mut here, &mut there) => {}
-            }
-        }
-    });
-    (url, cut)
 }
 
 #[tokio::test]

@@ -1,13 +1,9 @@
 //! The page of README.md, its script run by Node with as much of a browser as it uses.
 
 use super::{Running, Visitor, block, installed, once, quiet};
-use crate::support::PATIENCE;
+use crate::support::{PATIENCE, line};
 use std::io::Write;
-use tokio::{
-    net::{TcpListener, TcpStream},
-    sync::mpsc,
-    time::timeout,
-};
+use tokio::{net::TcpStream, time::timeout};
 use vestibule::client::{Client, Options, Received};
 
 /// What a browser gives the script: the list prints its lines, each line of standard input is
@@ -33,24 +29,6 @@ process.stdin.unref();
 "#;
 
 type Backend = fn(&Visitor) -> (Running, String);
-
-/// A line to `addr` that can be cut; it needs a thread that nobody blocks.
-async fn line(addr: String) -> (String, mpsc::Sender<()>) {
-    let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
-    let url = format!("ws://{}/ws", listener.local_addr().expect("an address"));
-    let (cut, mut cuts) = mpsc::channel::<()>(1);
-    tokio::spawn(async move {
-        loop {
-            let (mut here, _) = listener.accept().await.expect("a connection");
-            let mut there = TcpStream::connect(&addr).await.expect("the server");
-            tokio::select! {
-                _ = cuts.recv() => {}
-                _ = tokio::io::copy_bidirectional(&mut here, &mut there) => {}
-            }
-        }
-    });
-    (url, cut)
-}
 
 /// Opens the page that `address` serves: its script is the one of README.md.
 async fn open(visitor: &Visitor, address: &str, url: &str) -> Running {

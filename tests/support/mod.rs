@@ -9,8 +9,10 @@
     reason = "a test's tools fail by panicking"
 )]
 
+mod line;
 mod program;
 
+pub(crate) use line::line;
 pub(crate) use program::{Program, example, installed, lines, quiet};
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
