@@ -15,8 +15,7 @@ use std::{
 use vestibule::{
     protocol::{
         client_message::Token,
-        grant::Grant,
-        identity::{Identity, Login, Quotas},
+        identity::{Identity, Login},
         time::Wall,
     },
     server::{Server, Settings},
@@ -35,16 +34,11 @@ struct Keys {
 impl Keys {
     fn login(&self, key: &str, user: &str, now: Wall) -> Login {
         let identity = Identity { issuer: None, subject: user.into(), user: user.into() };
+        // Rooms are open here; where they need a grant, `grant` says which ones the user may join.
         Login {
-            identity: Arc::new(identity),
-            // Rooms are open here; in granted rooms this says which ones the user may join.
-            grant: Arc::new(Grant::default()),
-            info: None,
-            quotas: Quotas::default(),
-            expires_at: now + SESSION_MS,
-            leeway_ms: 0,
             issued_at: Some(now),
             mark: self.hasher.hash_one(key),
+            ..Login::new(identity, now + SESSION_MS)
         }
     }
 }

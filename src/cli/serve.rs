@@ -80,7 +80,7 @@ fn settings(config: Config) -> Result<Settings, Failure> {
         rules: Rules {
             auth: config.auth,
             session: config.session,
-            access: config.access,
+            rooms: config.rooms,
             features: FEATURES,
         },
         history,

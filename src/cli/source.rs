@@ -3,6 +3,7 @@
 use super::{args::SourceArgs, outcome::Failure};
 use crate::{
     config::{Config, Document, Flag, IssuerConfig, KeyConfig, Sources},
+    protocol::identity::Quotas,
     token::{Algorithm, IssuerRules, IssuerVerifier, Key, KeyFault, SigningKey},
 };
 use std::{env, ffi::OsString};
@@ -95,6 +96,7 @@ pub(super) fn rules(issuer: &IssuerConfig) -> IssuerRules {
         subject_integers: issuer.subject_integers,
         required_claims: issuer.required_claims.clone(),
         user_prefix: issuer.user_prefix.clone(),
+        ceiling: Quotas::default(),
     }
 }
 

@@ -7,8 +7,8 @@ use super::{
     raw::{RawConfig, Sourced, Value},
 };
 use crate::protocol::{
-    grant::Access,
     limits::{AuthLimits, SessionLimits},
+    room_rules::{Access, RoomRules},
 };
 use std::net::SocketAddr;
 
@@ -26,7 +26,7 @@ pub(super) fn check(raw: RawConfig) -> Result<Config, ConfigError> {
     let auth = check.auth();
     let session = check.session();
     let history = check.history();
-    let access = check.access();
+    let rooms = check.rooms();
     let origins = check.origins();
     let connections_per_user = check.small("limits.connections_per_user");
     let on_user_limit = check.word("limits.on_user_limit", ON_USER_LIMIT).unwrap_or_default();
@@ -37,8 +37,8 @@ pub(super) fn check(raw: RawConfig) -> Result<Config, ConfigError> {
     let issuer = check.issuer();
     let RawConfig { problems, mut warnings, .. } = check.raw;
     warnings.extend(issuer.iter().flat_map(IssuerConfig::warnings));
-    match (access, issuer) {
-        (Some(access), Some(issuer)) if problems.is_empty() => Ok(Config {
+    match (rooms, issuer) {
+        (Some(rooms), Some(issuer)) if problems.is_empty() => Ok(Config {
             listen,
             workers: usize::try_from(workers).unwrap_or(0),
             connections: usize::try_from(connections).unwrap_or(0),
@@ -46,7 +46,7 @@ pub(super) fn check(raw: RawConfig) -> Result<Config, ConfigError> {
             demo,
             auth,
             session,
-            access,
+            rooms,
             history,
             origins,
             connections_per_user,
@@ -212,7 +212,7 @@ impl Check {
         }
     }
 
-    fn access(&mut self) -> Option<Access> {
+    fn rooms(&mut self) -> Option<RoomRules> {
         let absent = self.raw.origin("rooms.default").is_none();
         if absent {
             self.missing(
@@ -221,7 +221,7 @@ impl Check {
                  \"granted\" (only the rooms that the token's `rooms` claim names)",
             );
         }
-        self.word("rooms.default", ACCESS)
+        self.word("rooms.default", ACCESS).map(|access| RoomRules::new(Vec::new(), access))
     }
 
     fn origins(&mut self) -> Vec<Box<str>> {

@@ -23,8 +23,8 @@ pub use secret::Secret;
 pub use template::template;
 
 use crate::protocol::{
-    grant::Access,
     limits::{AuthLimits, SessionLimits},
+    room_rules::RoomRules,
 };
 use raw::RawConfig;
 pub(crate) use raw::read_bounded;
@@ -54,8 +54,8 @@ pub struct Config {
     pub auth: AuthLimits,
     /// Limits after it, heartbeat included.
     pub session: SessionLimits,
-    /// Who may join where the token says nothing.
-    pub access: Access,
+    /// Which rooms need a grant.
+    pub rooms: RoomRules,
     /// What each room remembers.
     pub history: HistoryConfig,
     /// The origins that may open a connection, each as a browser sends it; empty lets all in.

@@ -73,7 +73,7 @@ const ROWS: &[Row] = &[
     ("limits.outbox_bytes", "65536", "65536", |c| show(c.session.outbox_bytes)),
     ("limits.connections_per_user", "14", "14", |c| show(c.connections_per_user)),
     ("limits.on_user_limit", "'replace_oldest'", "ReplaceOldest", |c| show(c.on_user_limit)),
-    ("rooms.default", "'granted'", "Granted", |c| show(c.access)),
+    ("rooms.default", "'granted'", "Granted", |c| show(&c.rooms)),
     ("rooms.history.count", "1", "1", |c| show(c.history.count)),
     ("rooms.history.age_ms", "2", "2", |c| show(c.history.age_ms)),
     ("rooms.history.bytes", "3", "3", |c| show(c.history.bytes)),
@@ -140,7 +140,7 @@ fn the_least_gives_the_published_defaults() {
     assert!(!config.demo);
     assert_eq!(config.auth, AuthLimits::default());
     assert_eq!(config.session, SessionLimits::default());
-    assert_eq!(config.access, Access::Open);
+    assert_eq!(config.rooms, RoomRules::open());
     assert_eq!(config.history, HistoryConfig { count: 256, age_ms: 300_000, bytes: 1_048_576 });
     assert!(config.origins.is_empty());
     assert_eq!((config.connections_per_user, config.on_user_limit), (32, OnUserLimit::Refuse));

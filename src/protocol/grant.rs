@@ -91,15 +91,6 @@ fn is_star(value: Raw<'_>) -> bool {
     value.as_str().is_some_and(|word| word == "*")
 }
 
-/// Who may join and send where the token says nothing.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Access {
-    /// Everybody who is signed in.
-    Open,
-    /// Only those whose token grants it.
-    Granted,
-}
-
 /// The rooms that a token opens. It grants; it never joins by itself.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Grant {
@@ -157,12 +148,16 @@ impl Grant {
     }
 }
 
-/// A room name whose `:`-separated segments may be `*` or, last, `**`.
+/// A room name whose `:`-separated segments may be `*` or, last, `**`: in a grant, in a rule.
 #[derive(Clone, Debug, PartialEq, Eq)]
-struct Pattern(Box<str>);
+pub struct Pattern(Box<str>);
 
 impl Pattern {
-    fn parse(text: &str) -> Result<Self, BadGrant> {
+    /// Parses a pattern.
+    ///
+    /// # Errors
+    /// [`BadGrant`] if it is none.
+    pub fn parse(text: &str) -> Result<Self, BadGrant> {
         if !(1..=ROOM_NAME_BYTES).contains(&text.len()) {
             return Err(BadGrant);
         }
@@ -179,7 +174,7 @@ impl Pattern {
     }
 
     /// Whether the pattern covers `room`. Neither wildcard matches an empty segment.
-    fn matches(&self, room: RoomRef<'_>) -> bool {
+    pub fn matches(&self, room: RoomRef<'_>) -> bool {
         let mut segments = room.as_str().split(':');
         for pattern in self.0.split(':') {
             if pattern == "**" {

@@ -1,6 +1,10 @@
 //! Who a verified token speaks for, and what it lets them do.
 
-use super::{grant::Grant, time::Wall};
+use super::{
+    grant::{Grant, Permissions},
+    room_name::RoomName,
+    time::Wall,
+};
 use serde_json::value::RawValue;
 use std::{fmt, sync::Arc};
 
@@ -28,6 +32,8 @@ pub struct Login {
     pub info: Option<Arc<RawValue>>,
     /// Quotas that the token asks for; clamped by the session.
     pub quotas: Quotas,
+    /// How far the issuer lets them go; an absent one is the server's default.
+    pub ceiling: Quotas,
     /// `exp`, without leeway.
     pub expires_at: Wall,
     /// The leeway of the issuer, in milliseconds: expired at `expires_at + leeway_ms`.
@@ -36,6 +42,54 @@ pub struct Login {
     pub issued_at: Option<Wall>,
     /// Tells one token from another without keeping it; the same token has the same mark.
     pub mark: u64,
+    /// The key that it was signed with.
+    pub signer: Signer,
+}
+
+impl Login {
+    /// The least that a login says: who, and until when. It grants nothing and asks for nothing.
+    pub fn new(identity: Identity, expires_at: Wall) -> Self {
+        Self {
+            identity: Arc::new(identity),
+            grant: Arc::default(),
+            info: None,
+            quotas: Quotas::default(),
+            ceiling: Quotas::default(),
+            expires_at,
+            leeway_ms: 0,
+            issued_at: None,
+            mark: 0,
+            signer: Signer::default(),
+        }
+    }
+}
+
+/// Tells one key of one issuer from another: opaque, and the same as long as the process runs.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Signer(u64);
+
+impl Signer {
+    /// The signer with this number; who numbers keys keeps the numbers apart.
+    pub const fn from_number(number: u64) -> Self {
+        Self(number)
+    }
+}
+
+/// What one verified room token says: rights in one room, for a while, beside a [`Login`].
+#[derive(Clone, Debug)]
+pub struct Pass {
+    /// Whom it speaks for; it counts for the same principal alone.
+    pub identity: Arc<Identity>,
+    /// The one room.
+    pub room: RoomName,
+    /// What is allowed there.
+    pub allow: Permissions,
+    /// `exp`, without leeway.
+    pub expires_at: Wall,
+    /// The leeway of the issuer, in milliseconds: over at `expires_at + leeway_ms`.
+    pub leeway_ms: u64,
+    /// The key that it was signed with.
+    pub signer: Signer,
 }
 
 impl fmt::Debug for Login {
@@ -47,7 +101,8 @@ impl fmt::Debug for Login {
     }
 }
 
-/// The `limits` claim: quotas for this token; an absent one is the server's default.
+/// Quotas: those of the `limits` claim, or an issuer's ceiling. An absent one is the server's
+/// default.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Quotas {
     /// Messages a second.
@@ -82,10 +137,12 @@ mod tests {
                 .ok()
                 .map(Into::into),
             quotas: Quotas::default(),
+            ceiling: Quotas::default(),
             expires_at: Wall::from_ms(1),
             leeway_ms: 0,
             issued_at: None,
             mark: 0x5EC2E7,
+            signer: Signer::default(),
         };
         let printed = format!("{login:?}");
         assert!(login.info.is_some() && !printed.contains("mail"), "{printed}");

@@ -15,8 +15,8 @@ use crate::{
     connection::{Shared, Terms, desk::VERIFICATIONS},
     gate::users::Users,
     protocol::{
-        grant::Access,
         limits::{AuthLimits, SessionLimits},
+        room_rules::RoomRules,
     },
     relay::Relay,
     session::Rules,
@@ -87,7 +87,7 @@ impl Settings {
             rules: Rules {
                 auth: AuthLimits::default(),
                 session: SessionLimits::default(),
-                access: Access::Open,
+                rooms: RoomRules::open(),
                 features: FEATURES,
             },
             history: HistoryBounds::default(),

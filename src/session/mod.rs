@@ -23,7 +23,7 @@ mod rooms;
 mod tests;
 mod turn;
 
-pub use crate::protocol::grant::Access;
+pub use crate::protocol::room_rules::{Access, RoomRules};
 pub use action::{Action, Actions};
 pub use event::{Event, Pulse, Refusal, RequestKey, RoomRefusal, TransportFault};
 
@@ -56,7 +56,7 @@ pub struct Rules {
     /// Limits after it.
     pub session: SessionLimits,
     /// Which rooms need a grant.
-    pub access: Access,
+    pub rooms: RoomRules,
     /// `features` of `auth_ok`. The session knows `recovery` and `refresh`; what else is asked of
     /// it is `unsupported`, so nothing else belongs here yet.
     pub features: &'static [&'static str],

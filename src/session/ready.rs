@@ -14,10 +14,11 @@ use super::{
 use crate::protocol::{
     close_code::CloseCode,
     error_code::ErrorCode,
-    grant::{Access, Permission},
+    grant::Permission,
     identity::Login,
     limits::SessionLimits,
     room_name::RoomRef,
+    room_rules::Access,
     server_message::{ErrorMessage, ServerMessage},
     time::{Now, Time},
 };
@@ -127,7 +128,7 @@ impl Ready {
 
     /// Whether the login in force may do this in `room`.
     pub(super) fn may(&self, about: &About, permission: Permission, room: RoomRef<'_>) -> bool {
-        match about.rules.access {
+        match about.rules.rooms.access(room) {
             Access::Open => true,
             Access::Granted => self.login.grant.allows(room, permission),
         }

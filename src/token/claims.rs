@@ -6,7 +6,7 @@ use super::{
 };
 use crate::protocol::{
     grant::Grant,
-    identity::{Identity, Login, Quotas},
+    identity::{Identity, Login, Quotas, Signer},
     json::{self, Kind, Raw},
     limits::INFO_BYTES,
     time::Wall,
@@ -31,6 +31,8 @@ pub struct IssuerRules {
     pub required_claims: BTreeMap<Box<str>, serde_json::Value>,
     /// Stands before the subject in the public id.
     pub user_prefix: Box<str>,
+    /// How far the `limits` of a token may go.
+    pub ceiling: Quotas,
 }
 
 impl Default for IssuerRules {
@@ -43,11 +45,13 @@ impl Default for IssuerRules {
             subject_integers: false,
             required_claims: BTreeMap::new(),
             user_prefix: "".into(),
+            ceiling: Quotas::default(),
         }
     }
 }
 
-/// Judges the decoded payload of a token whose signature is good. `mark` becomes the login's.
+/// Judges the decoded payload of a token whose signature is good. `mark` becomes the login's; who
+/// checked the signature sets its `signer`.
 ///
 /// Time comes last, and `exp` very last, so that it speaks only where nothing else is wrong.
 ///
@@ -71,10 +75,12 @@ pub fn judge(
         grant: Arc::new(claims.grant()?),
         info: claims.info()?,
         quotas: claims.quotas()?,
+        ceiling: rules.ceiling,
         expires_at: times.expires_at,
         leeway_ms: rules.leeway_ms,
         issued_at: times.issued_at,
         mark,
+        signer: Signer::default(),
     });
     times.judge(rules.leeway_ms, now)?;
     Ok(login)

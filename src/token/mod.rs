@@ -23,32 +23,71 @@ pub use compact::{Compact, TOKEN_BYTES};
 pub use key::{Key, KeyFault};
 #[cfg(feature = "server")]
 pub use mint::{Mint, SigningKey};
-pub use rejection::{ClaimFault, ClaimName, Class, FormFault, HeaderFault, Part, Rejection};
-pub use verifier::{IssuerVerifier, Signatures};
+pub use rejection::{
+    ClaimFault, ClaimName, Class, FormFault, HeaderFault, KeyRefusal, Part, Rejection,
+};
+pub use verifier::{Consultation, IssuerVerifier, Keys, Signatures};
 
-use crate::protocol::{client_message::Token, identity::Login, time::Wall};
-use std::{fmt, future::Future, pin::Pin};
+use crate::protocol::{
+    client_message::Token,
+    identity::{Login, Pass, Signer},
+    time::Wall,
+};
+use std::{
+    fmt,
+    future::{self, Future},
+    pin::Pin,
+    sync::Arc,
+};
 
 /// The longest subject, in bytes.
 pub const SUBJECT_BYTES: usize = 255;
 
-/// Turns a credential into a login. The server calls it once for each `auth`.
+/// Turns credentials into logins and passes. The server calls it once for each `auth`, and once
+/// for each `join` with a room token.
 ///
 /// Implement it to bring a verifier of your own; [`Verification::Done`] costs no task.
 pub trait Verifier: Send + Sync + 'static {
-    /// Judges `token` at wall-clock time `now`.
-    fn verify(&self, token: Token<'_>, now: Wall) -> Verification;
+    /// Judges the token of an `auth` at wall-clock time `now`.
+    fn verify(&self, token: Token<'_>, now: Wall) -> Verification<Box<Login>>;
+
+    /// Judges the token of a `join` at wall-clock time `now`. Whether it speaks for the session's
+    /// principal, and for the room of the `join`, is for the session to judge.
+    ///
+    /// Unless it is implemented no token is one for a room.
+    fn verify_pass(&self, _token: Token<'_>, _now: Wall) -> Verification<Box<Pass>> {
+        Verification::Done(Err(ClaimFault::NotForRoom.into()))
+    }
+
+    /// What there is to do beside the judging, such as fetching keys, for as long as the server
+    /// runs. It must say when sessions can be opened: [`House::ready`].
+    fn upkeep(self: Arc<Self>, house: Arc<dyn House>) -> Upkeep {
+        house.ready();
+        Box::pin(future::pending())
+    }
+}
+
+/// The work of a verifier beside the judging; it ends with its server, never before.
+pub type Upkeep = Pin<Box<dyn Future<Output = ()> + Send>>;
+
+/// The server as the upkeep of its verifier sees it.
+pub trait House: Send + Sync {
+    /// Credentials can be judged from now on: `/readyz` may say so.
+    fn ready(&self);
+
+    /// A key is no longer one of its issuer's: ends the sessions whose token it signed.
+    fn key_removed(&self, signer: Signer);
 }
 
 /// The answer of a [`Verifier`].
-pub enum Verification {
+pub enum Verification<T = Box<Login>> {
     /// Judged on the spot.
-    Done(Result<Box<Login>, Rejection>),
+    Done(Result<T, Rejection>),
     /// The answer takes a lookup; it counts to the deadline.
-    Pending(Pin<Box<dyn Future<Output = Result<Box<Login>, Rejection>> + Send>>),
+    Pending(Pin<Box<dyn Future<Output = Result<T, Rejection>> + Send>>),
 }
 
-impl fmt::Debug for Verification {
+impl<T> fmt::Debug for Verification<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Done(Ok(_)) => "Done(Ok)",

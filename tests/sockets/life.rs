@@ -8,7 +8,7 @@ use crate::support::{
 };
 use serde_json::{Value, json};
 use std::sync::Arc;
-use vestibule::protocol::grant::Access;
+use vestibule::protocol::room_rules::RoomRules;
 
 /// An `auth` with an id.
 fn refresh(token: &str) -> Value {
@@ -100,7 +100,7 @@ async fn one_refresh_at_a_time_while_the_old_token_works_on() {
 #[tokio::test]
 async fn a_lost_room_is_left_behind_the_auth_ok_and_says_nothing_more() {
     for workers in crate::WORKERS {
-        let host = Host::start(workers, |settings| settings.rules.access = Access::Granted);
+        let host = Host::start(workers, |settings| settings.rules.rooms = RoomRules::granted());
         let all = json!({"rooms": {"a": "*", "b": "*", "c": "*"}});
         let less = json!({"rooms": {"a": "*", "c": ["join"]}});
         let (mut alice, _) = host.enter_with(&token_with("alice", all.clone())).await;

@@ -2,7 +2,7 @@
 
 use crate::support::{Host, Peer, token};
 use serde_json::{Value, json};
-use vestibule::{broker::HistoryBounds, protocol::grant::Access};
+use vestibule::{broker::HistoryBounds, protocol::room_rules::RoomRules};
 
 /// `count` numbered messages from a member, whose own copies are read.
 pub(crate) async fn post_numbers(author: &mut Peer, room: &str, numbers: std::ops::Range<u64>) {
@@ -218,7 +218,7 @@ async fn one_room_too_many_is_refused_until_another_one_is_left() {
 #[tokio::test]
 async fn granted_rooms_open_to_those_who_hold_the_claim() {
     for workers in crate::WORKERS {
-        let host = Host::start(workers, |settings| settings.rules.access = Access::Granted);
+        let host = Host::start(workers, |settings| settings.rules.rooms = RoomRules::granted());
         let rooms = json!({"team:red": "*", "team:blue": ["join"], "news:*": ["join", "send"],
             "files:**": ["*"], "mail": ["send"]});
         let token = token::token_with("alice", json!({"rooms": rooms}));

@@ -2,9 +2,10 @@
 
 use super::super::{Action, Event, Opening, Phase, Pulse, RequestKey, Rules, Session};
 use crate::protocol::{
-    grant::{Access, Grant},
-    identity::{Identity, Login, Quotas},
+    grant::Grant,
+    identity::{Identity, Login, Quotas, Signer},
     limits::{AuthLimits, SessionLimits},
+    room_rules::RoomRules,
     time::{Now, Time, Wall},
 };
 use std::sync::Arc;
@@ -35,7 +36,7 @@ impl Bench {
         let mut rules = Rules {
             auth: AuthLimits::default(),
             session: SessionLimits::default(),
-            access: Access::Granted,
+            rooms: RoomRules::granted(),
             features: &["recovery", "refresh"],
         };
         adapt(&mut rules);
@@ -134,9 +135,11 @@ pub(super) fn login(subject: &str, grant: &str) -> Box<Login> {
         grant: Arc::new(Grant::parse(grant).unwrap_or_default()),
         info: None,
         quotas: Quotas::default(),
+        ceiling: Quotas::default(),
         expires_at: START.wall + LIFE_MS,
         leeway_ms: LEEWAY_MS,
         issued_at: Some(START.wall),
         mark: 1,
+        signer: Signer::default(),
     })
 }

@@ -11,7 +11,7 @@ mod rooms;
 use super::*;
 use crate::protocol::{
     grant::Grant,
-    identity::{Identity, Quotas},
+    identity::{Identity, Quotas, Signer},
     server_message::ServerMessage,
     time::Wall,
 };
@@ -30,7 +30,7 @@ fn rules() -> Rules {
     Rules {
         auth: AuthLimits::default(),
         session: SessionLimits::default(),
-        access: Access::Open,
+        rooms: RoomRules::open(),
         features: &["recovery", "refresh"],
     }
 }
@@ -46,10 +46,12 @@ fn ann() -> Login {
         grant: Arc::new(Grant::default()),
         info: None,
         quotas: Quotas::default(),
+        ceiling: Quotas::default(),
         expires_at: START.wall + 3_600_000,
         leeway_ms: 5_000,
         issued_at: None,
         mark: 1,
+        signer: Signer::default(),
     }
 }
 

@@ -90,7 +90,7 @@ impl World {
             refusals: 5,
             ..SessionLimits::default()
         };
-        let rules = Rules { session, access: Access::Granted, ..rules() };
+        let rules = Rules { session, rooms: RoomRules::granted(), ..rules() };
         let opening = Opening::FirstMessage;
         let (session, _) = Session::new(START, Arc::new(rules), opening, "c1".into(), 7);
         Self {

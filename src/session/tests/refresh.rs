@@ -5,7 +5,7 @@ use super::*;
 const AUTH: &str = r#"{"type":"auth","payload":"t","id":"r"}"#;
 
 fn granted(grant: &str) -> Rig {
-    Rig::ready(Rules { access: Access::Granted, ..rules() }, granting(grant))
+    Rig::ready(Rules { rooms: RoomRules::granted(), ..rules() }, granting(grant))
 }
 
 #[test]

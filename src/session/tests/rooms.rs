@@ -89,7 +89,7 @@ fn joining_and_joined_rooms_count_to_the_cap_and_left_ones_do_not() {
 
 #[test]
 fn granted_rooms_need_the_grant_for_each_right() {
-    let granted = || Rules { access: Access::Granted, ..rules() };
+    let granted = || Rules { rooms: RoomRules::granted(), ..rules() };
     let mut rig = Rig::ready(granted(), granting(r#"{"den":["join"],"hall":["send"]}"#));
     assert_eq!(rig.text(&text("join", "hall")), ["error forbidden room=hall id=join"]);
     rig.join("den");

@@ -4,7 +4,7 @@ use crate::{
     protocol::{
         client_message::Token,
         grant::Grant,
-        identity::{Identity, Login, Quotas},
+        identity::{Identity, Login, Quotas, Signer},
         time::Wall,
     },
     token::{Rejection, Verification, Verifier},
@@ -50,10 +50,12 @@ fn judge(text: &str, now: Wall) -> Result<Box<Login>, Rejection> {
         grant: Arc::new(grant.unwrap_or_default()),
         info: None,
         quotas: Quotas::default(),
+        ceiling: Quotas::default(),
         expires_at: now + number(text, "life=").unwrap_or(86_400_000),
         leeway_ms: 0,
         issued_at: None,
         mark: text.bytes().fold(7, |mark, byte| mark * 31 % 1_000_003 + u64::from(byte)),
+        signer: Signer::default(),
     }))
 }
 

@@ -11,8 +11,8 @@ use crate::{
     connection::{Entrance, Shared, Slot, Stream, Terms, desk::VERIFICATIONS, stream::Queued},
     gate::users::Users,
     protocol::{
-        grant::Access,
         limits::{AuthLimits, SessionLimits},
+        room_rules::RoomRules,
     },
     relay::Relay,
     session::Rules,
@@ -53,7 +53,7 @@ pub(super) struct Plan {
     pub(super) wire_bytes: usize,
     pub(super) limits: SessionLimits,
     pub(super) history: HistoryBounds,
-    pub(super) access: Access,
+    pub(super) rooms: RoomRules,
     pub(super) on_user_limit: OnUserLimit,
     pub(super) connections_per_user: u32,
 }
@@ -75,7 +75,7 @@ impl Plan {
             wire_bytes: 16 * 1024,
             limits,
             history: HistoryBounds::default(),
-            access: Access::Open,
+            rooms: RoomRules::open(),
             on_user_limit: OnUserLimit::Refuse,
             connections_per_user: 32,
         }
@@ -144,7 +144,7 @@ impl House {
         let terms = Terms::new(Arc::new(Rules {
             auth: AuthLimits::default(),
             session: plan.limits.clone(),
-            access: plan.access,
+            rooms: plan.rooms.clone(),
             features: &["recovery", "refresh"],
         }));
         let (controls, receivers): (Vec<_>, Vec<_>) =

@@ -5,7 +5,7 @@ use super::{
     house::{everywhere, everywhere_with},
     peer::{Peer, auth, join, leave, message, with_id},
 };
-use crate::protocol::grant::Access;
+use crate::protocol::room_rules::RoomRules;
 use serde_json::{Value, json};
 
 const MEMBER: &str = r#"grant={"den":"*"}"#;
@@ -231,7 +231,7 @@ fn every_request_is_answered_when_rights_come_and_go_around_it() {
 }
 
 fn granted(plan: &mut super::house::Plan) {
-    plan.access = Access::Granted;
+    plan.rooms = RoomRules::granted();
 }
 
 #[test]

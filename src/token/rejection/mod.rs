@@ -1,11 +1,10 @@
 //! Why a credential is refused: one variant per broken rule, in words for people.
 
-use super::{SUBJECT_BYTES, algorithm::Algorithm};
-use crate::protocol::{
-    json::{JsonFault, Kind},
-    limits::INFO_BYTES,
-};
-use std::{borrow::Cow, fmt};
+mod words;
+
+use super::algorithm::Algorithm;
+use crate::protocol::json::{JsonFault, Kind};
+use std::borrow::Cow;
 
 /// Why a credential is refused, for the log and `token check`; the peer sees only its [`Class`].
 ///
@@ -17,6 +16,8 @@ pub enum Rejection {
     Form(FormFault),
     /// The header breaks a rule.
     Header(HeaderFault),
+    /// No key of the issuer can be chosen for it.
+    Key(KeyRefusal),
     /// The signature does not match: forged, damaged, or made with another key.
     Signature,
     /// The claims break a rule.
@@ -142,6 +143,19 @@ pub enum HeaderFault {
     Nested,
 }
 
+/// Why no key can be chosen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum KeyRefusal {
+    /// The issuer has several keys, and the token has no `kid`.
+    Unnamed,
+    /// No key of the issuer has this `kid`, as far as a recent look at its source tells.
+    Unknown,
+    /// No known key has this `kid`, and the source was asked too recently to ask it again.
+    Unsettled,
+    /// The source of keys does not answer, and nothing that it said before still counts.
+    SourceDown,
+}
+
 /// The name of a claim: a registered one, or one from the configuration.
 pub type ClaimName = Cow<'static, str>;
 
@@ -183,8 +197,21 @@ pub enum ClaimFault {
         /// Its length, in bytes of its text.
         bytes: usize,
     },
+    /// It lives longer than the issuer's tokens may.
+    Lifetime {
+        /// From `iat`, or from now, to `exp`, in milliseconds.
+        ms: u64,
+        /// The most, in milliseconds.
+        limit_ms: u64,
+    },
     /// A token for one room (`room` and `allow`) is no login.
     RoomToken,
+    /// A token without `room` and `allow` is none for a room.
+    NotForRoom,
+    /// `room` is no room name.
+    Room,
+    /// `allow` is no list of permissions.
+    Allow,
 }
 
 impl Rejection {
@@ -192,6 +219,8 @@ impl Rejection {
     pub const fn class(&self) -> Class {
         match self {
             Self::Form(_) | Self::Header(_) | Self::Signature | Self::Claim(_) => Class::Invalid,
+            Self::Key(KeyRefusal::Unnamed | KeyRefusal::Unknown) => Class::Invalid,
+            Self::Key(KeyRefusal::Unsettled | KeyRefusal::SourceDown) => Class::Unavailable,
             Self::NotYetValid { .. } => Class::NotYetValid,
             Self::Expired { .. } => Class::Expired,
             Self::Forbidden => Class::Forbidden,
@@ -214,6 +243,12 @@ impl From<HeaderFault> for Rejection {
     }
 }
 
+impl From<KeyRefusal> for Rejection {
+    fn from(why: KeyRefusal) -> Self {
+        Self::Key(why)
+    }
+}
+
 impl From<ClaimFault> for Rejection {
     fn from(fault: ClaimFault) -> Self {
         Self::Claim(fault)
@@ -221,173 +256,6 @@ impl From<ClaimFault> for Rejection {
 }
 
 impl std::error::Error for Rejection {}
-
-impl fmt::Display for Rejection {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Form(fault) => fault.fmt(f),
-            Self::Header(fault) => fault.fmt(f),
-            Self::Signature => f.write_str(
-                "the signature does not match the configured key: check that the signer uses the \
-                 same key, and that nothing was changed or cut off on the way",
-            ),
-            Self::Claim(fault) => fault.fmt(f),
-            Self::NotYetValid { claim, early_ms } => write!(
-                f,
-                "`{claim}` lies {early_ms} ms in the future, beyond the leeway: compare the clocks \
-                 of signer and server",
-            ),
-            Self::Expired { late_ms } => {
-                write!(f, "`exp` was {late_ms} ms ago, beyond the leeway: get a new token")
-            }
-            Self::Forbidden => f.write_str("valid, but not allowed on this server"),
-            Self::Revoked => f.write_str("revoked: the user must sign in again"),
-            Self::Unavailable => {
-                f.write_str("the key source or the directory cannot answer: try again later")
-            }
-            Self::Custom { why, .. } => f.write_str(why),
-        }
-    }
-}
-
-impl fmt::Display for Part {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Header => "header (part 1)",
-            Self::Claims => "payload (part 2)",
-            Self::Signature => "signature (part 3)",
-        })
-    }
-}
-
-impl fmt::Display for FormFault {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::TooLong { bytes, limit } => {
-                write!(f, "the token has {bytes} bytes and {limit} are allowed: carry fewer claims")
-            }
-            Self::JsonSerialization => f.write_str(
-                "this is JSON, not a token in compact form: send the three parts \
-                 header.payload.signature",
-            ),
-            Self::Encrypted => f.write_str(
-                "the token has five parts, so it is encrypted (JWE): send a signed one (JWS)",
-            ),
-            Self::Parts { found } => {
-                write!(f, "a token has 3 parts with dots between, this one has {found}")
-            }
-            Self::EmptyPart(part) => {
-                write!(f, "the {part} is empty: send the whole token, signed")
-            }
-            Self::Alphabet(part) => write!(
-                f,
-                "the {part} has a byte outside A-Z a-z 0-9 - _: send the bare token, without \
-                 `Bearer `, quotes, spaces or line breaks, in base64url",
-            ),
-            Self::Padding(part) => {
-                write!(f, "the {part} is padded with `=`: base64url in a token has no padding")
-            }
-            Self::Length(part) => {
-                write!(f, "the {part} has a length that base64url never has: is it cut off?")
-            }
-            Self::TailBits(part) => write!(
-                f,
-                "the last character of the {part} has stray bits: no encoder writes it so; is it \
-                 cut off or changed?",
-            ),
-            Self::NotUtf8(part) => write!(f, "the {part} is not UTF-8"),
-            Self::NotJson(part, fault) => write!(f, "the {part} is refused as JSON: {fault}"),
-        }
-    }
-}
-
-impl fmt::Display for HeaderFault {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::AlgorithmMissing => f.write_str("the header has no `alg`"),
-            Self::AlgorithmNone => {
-                f.write_str("`alg` is none: an unsigned token is never accepted")
-            }
-            Self::AlgorithmUnknown => {
-                f.write_str("`alg` is an algorithm that this server does not know")
-            }
-            Self::AlgorithmMismatch { key, token } => write!(
-                f,
-                "`alg` is {token}, but the key is for {key}: sign with {key}, or set `algorithm` \
-                 of the issuer",
-            ),
-            Self::Forbidden(member) => {
-                write!(f, "the header has `{member}`, which is not supported: leave it out")
-            }
-            Self::NotAString { member, found } => {
-                write!(f, "`{member}` in the header must be a string and is {}", a(*found))
-            }
-            Self::Type => f.write_str(
-                "`typ` names another kind of token: JWT, at+jwt or none at all are accepted",
-            ),
-            Self::Nested => {
-                f.write_str("`cty` says that the payload is a token again: send the inner one")
-            }
-        }
-    }
-}
-
-impl fmt::Display for ClaimFault {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Missing(claim) => write!(f, "the claim `{claim}` is missing"),
-            Self::Kind { claim, expected, found } => {
-                write!(f, "the claim `{claim}` must be {expected} and is {}", a(*found))
-            }
-            Self::Time(claim) => write!(
-                f,
-                "the claim `{claim}` is no possible time: write seconds since 1970, not negative, \
-                 not in nanoseconds",
-            ),
-            Self::SubjectLength { bytes } => {
-                write!(f, "the subject has {bytes} bytes: 1 to {SUBJECT_BYTES} are allowed")
-            }
-            Self::SubjectControl => f.write_str("the subject has control characters"),
-            Self::Issuer => {
-                f.write_str("`iss` is missing or is not a configured issuer, byte for byte")
-            }
-            Self::Audience => {
-                f.write_str("`aud` is missing or names none of the configured audiences")
-            }
-            Self::Required(claim) => write!(
-                f,
-                "the claim `{claim}` is not what `required_claims` asks for: is this another kind \
-                 of token of the same issuer?",
-            ),
-            Self::Rooms => f.write_str(
-                "`rooms` must be an object of room patterns to \"*\" or a list of \"join\", \
-                 \"send\", \"history\", \"presence\"",
-            ),
-            Self::Limits(member) => {
-                write!(f, "`{member}` in `limits` must be a whole number, not negative")
-            }
-            Self::InfoLength { bytes } => {
-                write!(f, "`info` has {bytes} bytes of text: {INFO_BYTES} are allowed")
-            }
-            Self::RoomToken => f.write_str(
-                "this token is for one room (`room` and `allow`): send it with `join`, and sign \
-                 in with another",
-            ),
-        }
-    }
-}
-
-/// The kind of a value with its article.
-const fn a(kind: Kind) -> &'static str {
-    match kind {
-        Kind::Object => "an object",
-        Kind::Array => "an array",
-        Kind::String => "a string",
-        Kind::Number => "a number",
-        Kind::Bool => "a boolean",
-        Kind::Null => "null",
-    }
-}
 
 #[cfg(test)]
 mod tests {
