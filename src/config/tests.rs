@@ -73,7 +73,7 @@ const ROWS: &[Row] = &[
     ("limits.outbox_bytes", "65536", "65536", |c| show(c.session.outbox_bytes)),
     ("limits.connections_per_user", "14", "14", |c| show(c.connections_per_user)),
     ("limits.on_user_limit", "'replace_oldest'", "ReplaceOldest", |c| show(c.on_user_limit)),
-    ("rooms.default", "'granted'", "Granted", |c| show(&c.rooms)),
+    ("rooms.default", "'granted'", "true", |c| show(c.rooms == RoomRules::granted())),
     ("rooms.history.count", "1", "1", |c| show(c.history.count)),
     ("rooms.history.age_ms", "2", "2", |c| show(c.history.age_ms)),
     ("rooms.history.bytes", "3", "3", |c| show(c.history.bytes)),
