@@ -97,6 +97,7 @@ pub(super) fn rules(issuer: &IssuerConfig) -> IssuerRules {
         required_claims: issuer.required_claims.clone(),
         user_prefix: issuer.user_prefix.clone(),
         ceiling: Quotas::default(),
+        ..IssuerRules::default()
     }
 }
 

@@ -1,57 +1,20 @@
-//! The claim rules (RFC 7519 4): from a verified payload and a time to a login.
+//! The claim rules (RFC 7519 4): from a verified payload and a time to a login or a pass.
 
-use super::{
-    SUBJECT_BYTES, numeric_date,
-    rejection::{ClaimFault, FormFault, Part, Rejection},
-};
+mod rules;
+mod values;
+
+pub use rules::{IssuerRules, NameFault, is_registered};
+
+use super::rejection::{ClaimFault, FormFault, Part, Rejection};
 use crate::protocol::{
-    grant::Grant,
-    identity::{Identity, Login, Quotas, Signer},
-    json::{self, Kind, Raw},
-    limits::INFO_BYTES,
+    identity::{Identity, Login, Pass, Signer},
+    json::{self, Raw},
     time::Wall,
 };
-use serde_json::value::RawValue;
-use std::{borrow::Cow, collections::BTreeMap, sync::Arc};
+use std::{borrow::Cow, sync::Arc};
 
-/// What an issuer's tokens must say.
-#[derive(Clone, Debug, PartialEq)]
-pub struct IssuerRules {
-    /// `iss`, compared byte for byte; not checked if absent.
-    pub iss: Option<Box<str>>,
-    /// One of these must be in `aud`; not checked if empty.
-    pub aud: Vec<Box<str>>,
-    /// How far clocks may differ, in milliseconds.
-    pub leeway_ms: u64,
-    /// The claim that names the user.
-    pub subject_claim: Box<str>,
-    /// Whether the subject may be a whole number; it becomes its decimal text.
-    pub subject_integers: bool,
-    /// Claims that must be there with exactly this value.
-    pub required_claims: BTreeMap<Box<str>, serde_json::Value>,
-    /// Stands before the subject in the public id.
-    pub user_prefix: Box<str>,
-    /// How far the `limits` of a token may go.
-    pub ceiling: Quotas,
-}
-
-impl Default for IssuerRules {
-    fn default() -> Self {
-        Self {
-            iss: None,
-            aud: Vec::new(),
-            leeway_ms: 5_000,
-            subject_claim: "sub".into(),
-            subject_integers: false,
-            required_claims: BTreeMap::new(),
-            user_prefix: "".into(),
-            ceiling: Quotas::default(),
-        }
-    }
-}
-
-/// Judges the decoded payload of a token whose signature is good. `mark` becomes the login's; who
-/// checked the signature sets its `signer`.
+/// Judges the decoded payload of a login token whose signature is good. `mark` becomes the
+/// login's; who checked the signature sets its `signer`.
 ///
 /// Time comes last, and `exp` very last, so that it speaks only where nothing else is wrong.
 ///
@@ -63,18 +26,14 @@ pub fn judge(
     now: Wall,
     mark: u64,
 ) -> Result<Box<Login>, Rejection> {
-    let claims = Claims::parse(text)?;
+    let claims = Claims::parse(text, rules)?;
     claims.refuse_room_token()?;
-    let times = claims.times()?;
-    let identity = claims.identity(text, rules)?;
-    claims.audience(rules)?;
-    claims.unused_strings()?;
-    required(text, rules)?;
+    let (identity, times) = claims.common(rules)?;
     let login = Box::new(Login {
         identity: Arc::new(identity),
-        grant: Arc::new(claims.grant()?),
-        info: claims.info()?,
-        quotas: claims.quotas()?,
+        grant: Arc::new(values::grant(&rules.rooms_claim, claims.rooms)?),
+        info: values::info(&rules.info_claim, claims.info)?,
+        quotas: values::quotas(&rules.limits_claim, claims.limits)?,
         ceiling: rules.ceiling,
         expires_at: times.expires_at,
         leeway_ms: rules.leeway_ms,
@@ -82,12 +41,46 @@ pub fn judge(
         mark,
         signer: Signer::default(),
     });
-    times.judge(rules.leeway_ms, now)?;
+    times.judge(rules, now)?;
     Ok(login)
+}
+
+/// Judges the decoded payload of a room token whose signature is good, by the same rules. What it
+/// says beside the room, for logins, says nothing here. Who checked the signature sets the
+/// `signer`.
+///
+/// # Errors
+/// The first rule that is broken.
+pub fn judge_pass(text: &str, rules: &IssuerRules, now: Wall) -> Result<Box<Pass>, Rejection> {
+    let claims = Claims::parse(text, rules)?;
+    let (Some(room), Some(allow)) = (claims.room, claims.allow) else {
+        return Err(ClaimFault::NotForRoom.into());
+    };
+    let (identity, times) = claims.common(rules)?;
+    let pass = Box::new(Pass {
+        identity: Arc::new(identity),
+        room: values::room(&rules.room_claim, room)?,
+        allow: values::allow(&rules.allow_claim, allow)?,
+        expires_at: times.expires_at,
+        leeway_ms: rules.leeway_ms,
+        signer: Signer::default(),
+    });
+    times.judge(rules, now)?;
+    Ok(pass)
+}
+
+/// Reads whose token it claims to be; nothing vouches for it yet.
+///
+/// # Errors
+/// If the payload is no strict JSON object, or `iss` no string.
+pub(super) fn issuer(text: &str) -> Result<Option<Cow<'_, str>>, Rejection> {
+    let [iss] = members(text, &["iss"])?;
+    Ok(values::string("iss", iss)?)
 }
 
 /// The claims that the rules know, as they stood.
 struct Claims<'a> {
+    text: &'a str,
     iss: Option<Raw<'a>>,
     sub: Option<Raw<'a>>,
     aud: Option<Raw<'a>>,
@@ -96,6 +89,8 @@ struct Claims<'a> {
     iat: Option<Raw<'a>>,
     jti: Option<Raw<'a>>,
     sid: Option<Raw<'a>>,
+    /// What names the user: `sub`, or what is mapped to it.
+    subject: Option<Raw<'a>>,
     rooms: Option<Raw<'a>>,
     limits: Option<Raw<'a>>,
     info: Option<Raw<'a>>,
@@ -104,14 +99,46 @@ struct Claims<'a> {
 }
 
 impl<'a> Claims<'a> {
-    fn parse(text: &'a str) -> Result<Self, FormFault> {
-        const NAMES: [&str; 13] = [
-            "iss", "sub", "aud", "exp", "nbf", "iat", "jti", "sid", "rooms", "limits", "info",
-            "room", "allow",
+    fn parse(text: &'a str, rules: &IssuerRules) -> Result<Self, FormFault> {
+        let IssuerRules { subject_claim, rooms_claim, limits_claim, info_claim, .. } = rules;
+        let IssuerRules { room_claim, allow_claim, .. } = rules;
+        let registered = ["iss", "sub", "aud", "exp", "nbf", "iat", "jti", "sid"];
+        let [iss, sub, aud, exp, nbf, iat, jti, sid] = registered;
+        let names: [&str; 14] = [
+            iss,
+            sub,
+            aud,
+            exp,
+            nbf,
+            iat,
+            jti,
+            sid,
+            subject_claim,
+            rooms_claim,
+            limits_claim,
+            info_claim,
+            room_claim,
+            allow_claim,
         ];
-        let [iss, sub, aud, exp, nbf, iat, jti, sid, rooms, limits, info, room, allow] =
-            members(text, &NAMES)?;
-        Ok(Self { iss, sub, aud, exp, nbf, iat, jti, sid, rooms, limits, info, room, allow })
+        let [iss, sub, aud, exp, nbf, iat, jti, sid, subject, rooms, limits, info, room, allow] =
+            members(text, &names)?;
+        Ok(Self {
+            text,
+            iss,
+            sub,
+            aud,
+            exp,
+            nbf,
+            iat,
+            jti,
+            sid,
+            subject,
+            rooms,
+            limits,
+            info,
+            room,
+            allow,
+        })
     }
 
     /// A key for one room must not open the whole house.
@@ -120,29 +147,35 @@ impl<'a> Claims<'a> {
         if both { Err(ClaimFault::RoomToken) } else { Ok(()) }
     }
 
+    /// What every token must say. The times are well formed, and not judged yet.
+    fn common(&self, rules: &IssuerRules) -> Result<(Identity, Times), Rejection> {
+        let times = self.times()?;
+        let identity = self.identity(rules)?;
+        values::audience(self.aud, &rules.aud)?;
+        self.unused_strings()?;
+        self.required(rules)?;
+        Ok((identity, times))
+    }
+
     fn times(&self) -> Result<Times, ClaimFault> {
+        let expires_at = values::time("exp", self.exp)?;
         Ok(Times {
-            expires_at: time("exp", self.exp)?.ok_or(ClaimFault::Missing("exp".into()))?,
-            not_before: time("nbf", self.nbf)?,
-            issued_at: time("iat", self.iat)?,
+            expires_at: expires_at.ok_or(ClaimFault::Missing("exp".into()))?,
+            not_before: values::time("nbf", self.nbf)?,
+            issued_at: values::time("iat", self.iat)?,
         })
     }
 
-    fn identity(&self, text: &str, rules: &IssuerRules) -> Result<Identity, Rejection> {
-        let issuer = string("iss", self.iss)?;
+    fn identity(&self, rules: &IssuerRules) -> Result<Identity, ClaimFault> {
+        let issuer = values::string("iss", self.iss)?;
         if rules.iss.is_some() && issuer.as_deref() != rules.iss.as_deref() {
-            return Err(ClaimFault::Issuer.into());
+            return Err(ClaimFault::Issuer);
         }
-        let sub = subject("sub", self.sub, rules)?;
-        let subject = if &*rules.subject_claim == "sub" {
-            sub
-        } else {
-            let [mapped] = members(text, &[&rules.subject_claim])?;
-            subject(&rules.subject_claim, mapped, rules)?
-        };
-        let subject =
-            subject.ok_or_else(|| ClaimFault::Missing(rules.subject_claim.to_string().into()))?;
-        check_subject(&subject)?;
+        values::subject("sub", self.sub, rules)?;
+        let claim = &rules.subject_claim;
+        let subject = values::subject(claim, self.subject, rules)?
+            .ok_or_else(|| ClaimFault::Missing(claim.to_string().into()))?;
+        values::check_subject(&subject)?;
         Ok(Identity {
             issuer: issuer.map(|issuer| issuer.into()),
             user: format!("{}{subject}", rules.user_prefix).into(),
@@ -150,57 +183,23 @@ impl<'a> Claims<'a> {
         })
     }
 
-    /// A string or an array of strings (RFC 7519 4.1.3), whether audiences are configured or not.
-    fn audience(&self, rules: &IssuerRules) -> Result<(), ClaimFault> {
-        let Some(aud) = self.aud else {
-            return if rules.aud.is_empty() { Ok(()) } else { Err(ClaimFault::Audience) };
-        };
-        let wrong = |found| kind("aud", "a string or an array of strings", found);
-        let mut known = rules.aud.is_empty();
-        let mut visit = |value: Raw<'_>| {
-            let name = value.as_str().ok_or_else(|| wrong(value.kind()))?;
-            known |= rules.aud.iter().any(|aud| **aud == *name);
-            Ok(())
-        };
-        match aud.elements() {
-            Some(mut elements) => elements.try_for_each(&mut visit)?,
-            None => visit(aud)?,
-        }
-        if known { Ok(()) } else { Err(ClaimFault::Audience) }
-    }
-
     /// Registered claims that nothing here reads must still be what they are registered as.
     fn unused_strings(&self) -> Result<(), ClaimFault> {
-        string("jti", self.jti)?;
-        string("sid", self.sid)?;
+        values::string("jti", self.jti)?;
+        values::string("sid", self.sid)?;
         Ok(())
     }
 
-    fn grant(&self) -> Result<Grant, ClaimFault> {
-        let Some(rooms) = object("rooms", self.rooms)? else { return Ok(Grant::default()) };
-        Grant::parse(rooms.text()).map_err(|_| ClaimFault::Rooms)
-    }
-
-    fn info(&self) -> Result<Option<Arc<RawValue>>, ClaimFault> {
-        let Some(info) = object("info", self.info)? else { return Ok(None) };
-        let bytes = info.text().len();
-        if bytes > INFO_BYTES {
-            return Err(ClaimFault::InfoLength { bytes });
+    /// `required_claims`: there, and equal as JSON.
+    fn required(&self, rules: &IssuerRules) -> Result<(), Rejection> {
+        for (name, expected) in &rules.required_claims {
+            let [value] = members(self.text, &[name])?;
+            let found = value.and_then(|raw| serde_json::from_str(raw.text()).ok());
+            if found.as_ref() != Some(expected) {
+                return Err(ClaimFault::Required(name.to_string().into()).into());
+            }
         }
-        let raw = RawValue::from_string(info.text().to_owned());
-        raw.map(|raw| Some(raw.into())).map_err(|_| kind("info", "an object", info.kind()))
-    }
-
-    fn quotas(&self) -> Result<Quotas, ClaimFault> {
-        let Some(limits) = object("limits", self.limits)? else { return Ok(Quotas::default()) };
-        let [messages_per_s, rooms, connections] =
-            json::object(limits.text(), &["messages_per_s", "rooms", "connections"])
-                .map_err(|_| kind("limits", "an object", limits.kind()))?;
-        Ok(Quotas {
-            messages_per_s: quota("messages_per_s", messages_per_s)?,
-            rooms: quota("rooms", rooms)?,
-            connections: quota("connections", connections)?,
-        })
+        Ok(())
     }
 }
 
@@ -212,16 +211,31 @@ struct Times {
 }
 
 impl Times {
-    fn judge(&self, leeway_ms: u64, now: Wall) -> Result<(), Rejection> {
+    /// A token that is early is judged by its life from now on only once it begins.
+    fn judge(&self, rules: &IssuerRules, now: Wall) -> Result<(), Rejection> {
+        if let Some(issued_at) = self.issued_at {
+            self.lifetime(rules, issued_at)?;
+        }
         for (claim, time) in [("nbf", self.not_before), ("iat", self.issued_at)] {
-            if let Some(time) = time.filter(|time| *time > now + leeway_ms) {
+            if let Some(time) = time.filter(|time| *time > now + rules.leeway_ms) {
                 return Err(Rejection::NotYetValid { claim, early_ms: time.since(now) });
             }
         }
-        if now >= self.expires_at + leeway_ms {
+        self.lifetime(rules, now)?;
+        if now >= self.expires_at + rules.leeway_ms {
             return Err(Rejection::Expired { late_ms: now.since(self.expires_at) });
         }
         Ok(())
+    }
+
+    fn lifetime(&self, rules: &IssuerRules, from: Wall) -> Result<(), ClaimFault> {
+        let ms = self.expires_at.since(from);
+        match rules.max_lifetime_ms {
+            Some(limit_ms) if ms > limit_ms.saturating_add(rules.leeway_ms) => {
+                Err(ClaimFault::Lifetime { ms, limit_ms })
+            }
+            Some(_) | None => Ok(()),
+        }
     }
 }
 
@@ -230,71 +244,6 @@ fn members<'a, const N: usize>(
     names: &[&str; N],
 ) -> Result<[Option<Raw<'a>>; N], FormFault> {
     json::object(text, names).map_err(|fault| FormFault::NotJson(Part::Claims, fault))
-}
-
-fn kind(claim: &str, expected: &'static str, found: Kind) -> ClaimFault {
-    ClaimFault::Kind { claim: claim.to_owned().into(), expected, found }
-}
-
-fn time(claim: &'static str, value: Option<Raw<'_>>) -> Result<Option<Wall>, ClaimFault> {
-    let Some(raw) = value else { return Ok(None) };
-    if raw.kind() != Kind::Number {
-        return Err(kind(claim, "a number", raw.kind()));
-    }
-    numeric_date::parse(raw.text()).map(Some).map_err(|_| ClaimFault::Time(claim))
-}
-
-fn string<'a>(claim: &str, value: Option<Raw<'a>>) -> Result<Option<Cow<'a, str>>, ClaimFault> {
-    let Some(raw) = value else { return Ok(None) };
-    raw.as_str().map(Some).ok_or_else(|| kind(claim, "a string", raw.kind()))
-}
-
-fn object<'a>(claim: &str, value: Option<Raw<'a>>) -> Result<Option<Raw<'a>>, ClaimFault> {
-    match value {
-        Some(raw) if raw.kind() != Kind::Object => Err(kind(claim, "an object", raw.kind())),
-        Some(_) | None => Ok(value),
-    }
-}
-
-fn subject(
-    claim: &str,
-    value: Option<Raw<'_>>,
-    rules: &IssuerRules,
-) -> Result<Option<String>, ClaimFault> {
-    match value {
-        Some(raw) if rules.subject_integers && raw.kind() == Kind::Number => {
-            let whole = raw.as_integer().map(|integer| Some(integer.to_string()));
-            whole.ok_or_else(|| kind(claim, "a string or a whole number below 2^53", Kind::Number))
-        }
-        Some(_) | None => Ok(string(claim, value)?.map(Cow::into_owned)),
-    }
-}
-
-fn check_subject(subject: &str) -> Result<(), ClaimFault> {
-    if !(1..=SUBJECT_BYTES).contains(&subject.len()) {
-        return Err(ClaimFault::SubjectLength { bytes: subject.len() });
-    }
-    let control = subject.chars().any(char::is_control);
-    if control { Err(ClaimFault::SubjectControl) } else { Ok(()) }
-}
-
-/// A quota below 1 would be a refusal in disguise: 0 counts as 1.
-fn quota(member: &'static str, value: Option<Raw<'_>>) -> Result<Option<u32>, ClaimFault> {
-    let Some(raw) = value else { return Ok(None) };
-    let asked = raw.as_integer().ok_or(ClaimFault::Limits(member))?;
-    Ok(Some(u32::try_from(asked).unwrap_or(u32::MAX).max(1)))
-}
-
-/// `required_claims`: there, and equal as JSON.
-fn required(text: &str, rules: &IssuerRules) -> Result<(), Rejection> {
-    for (name, expected) in &rules.required_claims {
-        let [value] = members(text, &[name])?;
-        let found = value.and_then(|raw| serde_json::from_str(raw.text()).ok());
-        if found.as_ref() != Some(expected) {
-            return Err(ClaimFault::Required(name.to_string().into()).into());
-        }
-    }
-    Ok(())
 }
 
 #[cfg(test)]

@@ -7,8 +7,6 @@ use super::{
 use crate::protocol::json::{self, Raw};
 use std::borrow::Cow;
 
-/// Kinds of tokens that pass as `typ`: a plain JWT and an access token (RFC 9068 2.1).
-const TYPES: [&str; 2] = ["JWT", "at+jwt"];
 /// Members that change how a token is read: no extension of `crit` is known, and the others make
 /// a JWE, a compressed or an unencoded payload.
 const EXTENSIONS: [&str; 5] = ["crit", "b64", "zip", "enc", "epk"];
@@ -18,6 +16,8 @@ const EXTENSIONS: [&str; 5] = ["crit", "b64", "zip", "enc", "epk"];
 pub struct Header<'a> {
     /// What the token claims to be signed with; the key decides whether it is right.
     pub algorithm: Algorithm,
+    /// What `typ` says; the policy of the issuer decides whether it will do.
+    pub typ: Typ,
     /// `kid`: an opaque name, never a path or an address.
     pub key_id: Option<Cow<'a, str>>,
     /// Whether it brings or names a key (`jwk`, `jku`, `x5c`, `x5u`). Ignored, worth counting.
@@ -36,16 +36,60 @@ impl<'a> Header<'a> {
             return Err(HeaderFault::Forbidden(member).into());
         }
         let algorithm = algorithm(alg)?;
-        if let Some(typ) = string("typ", typ)?
-            && !TYPES.iter().any(|known| is_media_type(&typ, known))
-        {
-            return Err(HeaderFault::Type.into());
-        }
+        let typ = string("typ", typ)?.map_or(Typ::Absent, |typ| Typ::read(&typ));
         if string("cty", cty)?.is_some_and(|cty| is_media_type(&cty, "JWT")) {
             return Err(HeaderFault::Nested.into());
         }
         let brings_key = [jwk, jku, x5c, x5u].iter().any(Option::is_some);
-        Ok(Self { algorithm, key_id: string("kid", kid)?, brings_key })
+        Ok(Self { algorithm, typ, key_id: string("kid", kid)?, brings_key })
+    }
+}
+
+/// The kind of token that `typ` names (RFC 8725 3.11).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Typ {
+    /// It is not there.
+    Absent,
+    /// `JWT`: any kind.
+    Jwt,
+    /// `at+jwt`: an access token (RFC 9068 2.1).
+    AccessToken,
+    /// Another kind.
+    Other,
+}
+
+impl Typ {
+    fn read(text: &str) -> Self {
+        let known = [("JWT", Self::Jwt), ("at+jwt", Self::AccessToken)];
+        let found = known.into_iter().find(|(name, _)| is_media_type(text, name));
+        found.map_or(Self::Other, |(_, typ)| typ)
+    }
+}
+
+/// Which kinds of tokens an issuer's are, by their `typ`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum TypePolicy {
+    /// `JWT`, `at+jwt`, or no `typ` at all.
+    #[default]
+    Lax,
+    /// `at+jwt`, and it must be there (RFC 9068 4).
+    Strict,
+}
+
+impl TypePolicy {
+    /// Judges the `typ` of a header.
+    ///
+    /// # Errors
+    /// [`HeaderFault::Type`]; [`HeaderFault::TypeMissing`] and [`HeaderFault::NotAnAccessToken`]
+    /// in the strict policy.
+    pub const fn judge(self, typ: Typ) -> Result<(), HeaderFault> {
+        match (self, typ) {
+            (Self::Lax, Typ::Absent | Typ::Jwt | Typ::AccessToken)
+            | (Self::Strict, Typ::AccessToken) => Ok(()),
+            (Self::Lax, Typ::Other) => Err(HeaderFault::Type),
+            (Self::Strict, Typ::Absent) => Err(HeaderFault::TypeMissing),
+            (Self::Strict, Typ::Jwt | Typ::Other) => Err(HeaderFault::NotAnAccessToken),
+        }
     }
 }
 
@@ -98,24 +142,56 @@ mod tests {
     #[test]
     fn plain_headers_pass() {
         let header = Header::parse("{\"typ\":\"JWT\",\r\n \"alg\":\"HS256\"}").expect("plain");
-        let expected = Header { algorithm: Algorithm::Hs256, key_id: None, brings_key: false };
+        let expected =
+            Header { algorithm: Algorithm::Hs256, typ: Typ::Jwt, key_id: None, brings_key: false };
         assert_eq!(header, expected);
         let header = Header::parse(r#"{"alg":"ES256","kid":"a\u0062","x5t":"x","foo":[1]}"#);
         assert_eq!(header.expect("kid").key_id.as_deref(), Some("ab"));
     }
 
     #[test]
-    fn types_pass_without_case_and_prefix() {
-        let types = ["JWT", "jwt", "at+jwt", "AT+JWT", "application/jwt", "Application/at+JWT"];
-        for typ in types {
-            assert!(Header::parse(&format!(r#"{{"alg":"HS256","typ":"{typ}"}}"#)).is_ok(), "{typ}");
-        }
-        let types =
-            ["", "dpop+jwt", "id+jwt", "logout+jwt", "JOSE", "text/jwt", "a/application/jwt"];
-        for typ in types {
+    fn types_are_read_without_case_and_prefix() {
+        let table = [
+            ("JWT", Typ::Jwt),
+            ("jwt", Typ::Jwt),
+            ("application/jwt", Typ::Jwt),
+            ("at+jwt", Typ::AccessToken),
+            ("AT+JWT", Typ::AccessToken),
+            ("Application/at+JWT", Typ::AccessToken),
+            (r"a\u0074+jwt", Typ::AccessToken),
+            ("", Typ::Other),
+            ("dpop+jwt", Typ::Other),
+            ("id+jwt", Typ::Other),
+            ("logout+jwt", Typ::Other),
+            ("JOSE", Typ::Other),
+            ("text/jwt", Typ::Other),
+            ("application/", Typ::Other),
+            ("application/application/jwt", Typ::Other),
+            ("a/application/jwt", Typ::Other),
+            (" JWT", Typ::Other),
+            ("JWT;v=1", Typ::Other),
+        ];
+        for (typ, expected) in table {
             let text = format!(r#"{{"alg":"HS256","typ":"{typ}"}}"#);
-            assert_eq!(fault(&text), HeaderFault::Type, "{typ}");
+            assert_eq!(Header::parse(&text).expect(typ).typ, expected, "{typ}");
         }
+        assert_eq!(Header::parse(r#"{"alg":"HS256"}"#).expect("no typ").typ, Typ::Absent);
+    }
+
+    #[test]
+    fn the_policy_decides_about_types() {
+        use HeaderFault::{NotAnAccessToken, Type, TypeMissing};
+        let table = [
+            (Typ::Absent, Ok(()), Err(TypeMissing)),
+            (Typ::Jwt, Ok(()), Err(NotAnAccessToken)),
+            (Typ::AccessToken, Ok(()), Ok(())),
+            (Typ::Other, Err(Type), Err(NotAnAccessToken)),
+        ];
+        for (typ, lax, strict) in table {
+            assert_eq!(TypePolicy::Lax.judge(typ), lax, "{typ:?}");
+            assert_eq!(TypePolicy::Strict.judge(typ), strict, "{typ:?}");
+        }
+        assert_eq!(TypePolicy::default(), TypePolicy::Lax);
     }
 
     #[test]

@@ -6,6 +6,7 @@ pub mod compact;
 #[cfg(feature = "server")]
 pub mod generate;
 pub mod header;
+pub mod issuers;
 #[cfg(feature = "server")]
 pub mod key;
 #[cfg(feature = "server")]
@@ -17,8 +18,10 @@ pub mod rejection;
 pub mod verifier;
 
 pub use algorithm::{Algorithm, Family};
-pub use claims::IssuerRules;
+pub use claims::{IssuerRules, NameFault};
 pub use compact::{Compact, TOKEN_BYTES};
+pub use header::TypePolicy;
+pub use issuers::{IssuerConflict, Issuers};
 #[cfg(feature = "server")]
 pub use key::{Key, KeyFault};
 #[cfg(feature = "server")]
@@ -26,7 +29,10 @@ pub use mint::{Mint, SigningKey};
 pub use rejection::{
     ClaimFault, ClaimName, Class, FormFault, HeaderFault, KeyRefusal, Part, Rejection,
 };
-pub use verifier::{Consultation, IssuerVerifier, Keys, Signatures};
+pub use verifier::{Consultation, Keys, Signatures};
+
+/// The verifier of one issuer: [`Issuers::new`].
+pub type IssuerVerifier<K> = Issuers<K>;
 
 use crate::protocol::{
     client_message::Token,

@@ -46,7 +46,7 @@ fn every_algorithm_signs_somebody_in() {
 
 /// Signs good claims for `ann` under `header`.
 fn under(header: &str) -> String {
-    signer().sign_with_header(header, &claims(json!({}))).unwrap()
+    signer().sign_with_header(header, &claims(access(json!({})))).unwrap()
 }
 
 /// Signs the claims of a good token with `more` put in.
@@ -62,7 +62,7 @@ fn claims(more: serde_json::Value) -> String {
 
 /// A token of any text with an HS256 signature by `secret`.
 fn hs256(secret: &[u8], header: &str) -> String {
-    hs256_over(secret, header, &claims(json!({})))
+    hs256_over(secret, header, &claims(access(json!({}))))
 }
 
 fn hs256_over(secret: &[u8], header: &str, claims: &str) -> String {
@@ -73,7 +73,7 @@ fn hs256_over(secret: &[u8], header: &str, claims: &str) -> String {
 }
 
 fn with_parts(change: impl FnOnce(&mut Vec<String>)) -> String {
-    let mut parts: Vec<String> = saying(json!({})).split('.').map(str::to_owned).collect();
+    let mut parts: Vec<String> = signed(json!({})).split('.').map(str::to_owned).collect();
     change(&mut parts);
     parts.join(".")
 }
@@ -146,7 +146,7 @@ fn bad_headers() -> Vec<(&'static str, String, Rejection)> {
         // The right key under another name, and a true signature of the other algorithm.
         let fault = HeaderFault::AlgorithmMismatch { key, token: *other };
         rows.push(row("renamed", under(&format!(r#"{{"alg":"{other}"}}"#)), fault));
-        let foreign = keys(*other).0.sign(&claims(json!({}))).unwrap();
+        let foreign = keys(*other).0.sign(&claims(access(json!({})))).unwrap();
         rows.push(row("another algorithm", foreign, fault));
     }
     rows
@@ -165,16 +165,15 @@ fn bad_signatures() -> Vec<(&'static str, String, Rejection)> {
         ("half a MAC", with_parts(|parts| parts[2].truncate(20)), Rejection::Signature),
         ("a longer MAC", with_parts(|parts| parts[2].insert(0, 'A')), Rejection::Signature),
         ("zeros", with_parts(|parts| parts[2] = "A".repeat(43)), Rejection::Signature),
-        ("other claims", with_parts(|parts| parts[1] = URL_SAFE_NO_PAD.encode("{}")), {
-            Rejection::Signature
-        }),
-        ("garbage behind a bad signature", "eyJhbGciOiJIUzI1NiJ9.AAAA.AAAA".into(), {
-            Rejection::Signature
-        }),
+        (
+            "other claims",
+            with_parts(|parts| parts[1] = URL_SAFE_NO_PAD.encode(r#"{"iss":"a"}"#)),
+            { Rejection::Signature },
+        ),
         ("another header", with_parts(|parts| parts[0] = URL_SAFE_NO_PAD.encode(HEADER)), {
             Rejection::Signature
         }),
-        ("expired and forged", hs256_over(&[7; 64], HEADER, &claims(json!({"exp": 0}))), {
+        ("expired and forged", hs256_over(&[7; 64], HEADER, &claims(access(json!({"exp": 0})))), {
             Rejection::Signature
         }),
     ]
@@ -204,8 +203,14 @@ fn bad_claims() -> Vec<(&'static str, String, Rejection)> {
             ClaimFault::Required("use".into()).into()
         }),
         ("rooms is text", signed(json!({"rooms": "*"})), kind("rooms", "an object", Kind::String)),
-        ("no room pattern", signed(json!({"rooms": {"a b": "*"}})), ClaimFault::Rooms.into()),
-        ("limits", signed(json!({"limits": {"rooms": -1}})), ClaimFault::Limits("rooms").into()),
+        (
+            "no room pattern",
+            signed(json!({"rooms": {"a b": "*"}})),
+            ClaimFault::Rooms("rooms".into()).into(),
+        ),
+        ("limits", signed(json!({"limits": {"rooms": 1.5}})), {
+            ClaimFault::Limits { claim: "limits".into(), member: "rooms" }.into()
+        }),
         ("info is text", signed(json!({"info": "x"})), kind("info", "an object", Kind::String)),
         ("a room token", signed(json!({"room": "a", "allow": "*"})), ClaimFault::RoomToken.into()),
         ("early", signed(json!({"nbf": NOW_S + 6})), early("nbf", 6_000)),
@@ -217,9 +222,14 @@ fn bad_claims() -> Vec<(&'static str, String, Rejection)> {
 
 /// Signs what `strict` accepts, with `more` put in.
 fn signed(more: serde_json::Value) -> String {
+    saying(access(more))
+}
+
+/// What `strict` asks for, and `more`.
+fn access(more: serde_json::Value) -> serde_json::Value {
     let mut all = json!({"iss": "a", "aud": "chat", "use": "access"});
     all.as_object_mut().expect("an object").extend(more.as_object().expect("an object").clone());
-    saying(all)
+    all
 }
 
 fn strict() -> IssuerVerifier<Key> {

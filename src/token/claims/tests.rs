@@ -1,7 +1,12 @@
 //! A row for every claim rule and kind of value.
 
 use super::*;
-use crate::protocol::{grant::Permission, room_name::RoomRef};
+use crate::protocol::{
+    grant::{Grant, Permission},
+    identity::Quotas,
+    json::Kind,
+    room_name::RoomRef,
+};
 use serde_json::json;
 
 /// `NOW` as NumericDate.
@@ -252,27 +257,57 @@ fn rooms_are_a_grant() {
     }
     for value in [r#"{"a b":"*"}"#, r#"{"a":"join"}"#, r#"{"a":["fly"]}"#, r#"{"a":null}"#] {
         let more = format!(r#""rooms":{value}"#);
-        assert_eq!(fault(&more, &IssuerRules::default()), ClaimFault::Rooms.into(), "{more}");
+        assert_eq!(
+            fault(&more, &IssuerRules::default()),
+            ClaimFault::Rooms("rooms".into()).into(),
+            "{more}"
+        );
     }
 }
 
 #[test]
-fn limits_are_whole_numbers_of_1_or_more() {
+fn limits_are_whole_numbers_and_less_than_1_counts_as_1() {
     let quotas =
         good(r#""limits":{"messages_per_s":0,"rooms":7,"connections":4294967296,"x":null}"#).quotas;
     let expected = Quotas { messages_per_s: Some(1), rooms: Some(7), connections: Some(u32::MAX) };
     assert_eq!(quotas, expected);
     assert_eq!(good(r#""limits":{}"#).quotas, Quotas::default());
+    let text = format!(
+        r#"{{"sub":"a","exp":{},"limits":{{"messages_per_s":-1,"rooms":-0,"connections":{}}}}}"#,
+        NOW_S + 9,
+        "-9007199254740991"
+    );
+    let least = Quotas { messages_per_s: Some(1), rooms: Some(1), connections: Some(1) };
+    assert_eq!(judge_text(&text, &IssuerRules::default()).unwrap().quotas, least);
     for (value, found) in kinds(&[Kind::Object]) {
         let kind = wrong("limits", "an object", found);
         assert_eq!(fault(&format!(r#""limits":{value}"#), &IssuerRules::default()), kind);
     }
     for member in ["messages_per_s", "rooms", "connections"] {
-        for value in ["-1", "1.5", "1e2", r#""1""#, "null", "true", "[]", "{}"] {
+        let values = [
+            "1.5",
+            "-1.5",
+            "1.0",
+            "-0.0",
+            "1e2",
+            "-1e2",
+            r#""1""#,
+            "null",
+            "true",
+            "[]",
+            "{}",
+            "9007199254740992",
+            "-9007199254740992",
+        ];
+        for value in values {
             let text =
                 format!(r#"{{"sub":"a","exp":{},"limits":{{"{member}":{value}}}}}"#, NOW_S + 9);
             let fault = judge_text(&text, &IssuerRules::default()).unwrap_err();
-            assert_eq!(fault, ClaimFault::Limits(member).into(), "{text}");
+            assert_eq!(
+                fault,
+                ClaimFault::Limits { claim: "limits".into(), member }.into(),
+                "{text}"
+            );
         }
     }
 }
@@ -285,7 +320,7 @@ fn info_is_a_small_object_and_keeps_its_text() {
     let sized = |bytes: usize| format!(r#""info":{{"n":"{}"}}"#, "a".repeat(bytes - 8));
     assert!(good(&sized(1_024)).info.is_some());
     let long = fault(&sized(1_025), &IssuerRules::default());
-    assert_eq!(long, ClaimFault::InfoLength { bytes: 1_025 }.into());
+    assert_eq!(long, ClaimFault::InfoLength { claim: "info".into(), bytes: 1_025 }.into());
     for (value, found) in kinds(&[Kind::Object]) {
         let kind = wrong("info", "an object", found);
         assert_eq!(fault(&format!(r#""info":{value}"#), &IssuerRules::default()), kind);

@@ -139,6 +139,10 @@ pub enum HeaderFault {
     },
     /// `typ` names another kind of token (RFC 8725 3.11).
     Type,
+    /// There is no `typ`, and the issuer's tokens must have one (RFC 9068 4).
+    TypeMissing,
+    /// `typ` is not `at+jwt`, and the issuer's tokens must be access tokens (RFC 9068 4).
+    NotAnAccessToken,
     /// `cty` says that the payload is a token again.
     Nested,
 }
@@ -188,18 +192,26 @@ pub enum ClaimFault {
     Audience,
     /// A claim differs from what `required_claims` asks for.
     Required(ClaimName),
-    /// `rooms` is no grant.
-    Rooms,
-    /// A member of `limits` is no whole number.
-    Limits(&'static str),
+    /// The grant (`rooms`) is malformed.
+    Rooms(ClaimName),
+    /// A member of the quotas (`limits`) is no whole number.
+    Limits {
+        /// The claim.
+        claim: ClaimName,
+        /// Its member.
+        member: &'static str,
+    },
     /// `info` is too long.
     InfoLength {
+        /// The claim.
+        claim: ClaimName,
         /// Its length, in bytes of its text.
         bytes: usize,
     },
     /// It lives longer than the issuer's tokens may.
     Lifetime {
-        /// From `iat`, or from now, to `exp`, in milliseconds.
+        /// From `iat` or, if that is not longer than the most, from now to `exp`, in
+        /// milliseconds.
         ms: u64,
         /// The most, in milliseconds.
         limit_ms: u64,
@@ -209,9 +221,9 @@ pub enum ClaimFault {
     /// A token without `room` and `allow` is none for a room.
     NotForRoom,
     /// `room` is no room name.
-    Room,
+    Room(ClaimName),
     /// `allow` is no list of permissions.
-    Allow,
+    Allow(ClaimName),
 }
 
 impl Rejection {

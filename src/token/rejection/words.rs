@@ -111,6 +111,14 @@ impl fmt::Display for HeaderFault {
             Self::Type => f.write_str(
                 "`typ` names another kind of token: JWT, at+jwt or none at all are accepted",
             ),
+            Self::TypeMissing => f.write_str(
+                "the header has no `typ`, and this issuer's tokens must be of type at+jwt: issue \
+                 access tokens (RFC 9068), or set `typ` of the issuer",
+            ),
+            Self::NotAnAccessToken => f.write_str(
+                "`typ` is not at+jwt, as it must be for this issuer: send an access token (RFC \
+                 9068), or set `typ` of the issuer",
+            ),
             Self::Nested => {
                 f.write_str("`cty` says that the payload is a token again: send the inner one")
             }
@@ -163,15 +171,16 @@ impl fmt::Display for ClaimFault {
                 "the claim `{claim}` is not what `required_claims` asks for: is this another kind \
                  of token of the same issuer?",
             ),
-            Self::Rooms => f.write_str(
-                "`rooms` must be an object of room patterns to \"*\" or a list of \"join\", \
-                 \"send\", \"history\", \"presence\"",
+            Self::Rooms(claim) => write!(
+                f,
+                "the claim `{claim}` must be an object of room patterns to \"*\" or a list of \
+                 \"join\", \"send\", \"history\", \"presence\"",
             ),
-            Self::Limits(member) => {
-                write!(f, "`{member}` in `limits` must be a whole number, not negative")
+            Self::Limits { claim, member } => {
+                write!(f, "`{member}` in the claim `{claim}` must be a whole number")
             }
-            Self::InfoLength { bytes } => {
-                write!(f, "`info` has {bytes} bytes of text: {INFO_BYTES} are allowed")
+            Self::InfoLength { claim, bytes } => {
+                write!(f, "the claim `{claim}` has {bytes} bytes of text: {INFO_BYTES} are allowed")
             }
             Self::Lifetime { ms, limit_ms } => write!(
                 f,
@@ -180,9 +189,11 @@ impl fmt::Display for ClaimFault {
             Self::NotForRoom => f.write_str(
                 "this token is for no room, it lacks `room` or `allow`: send it with `auth`",
             ),
-            Self::Room => f.write_str("`room` must be one room name"),
-            Self::Allow => f.write_str(
-                "`allow` must be \"*\" or a list of \"join\", \"send\", \"history\", \"presence\"",
+            Self::Room(claim) => write!(f, "the claim `{claim}` must be one room name"),
+            Self::Allow(claim) => write!(
+                f,
+                "the claim `{claim}` must be \"*\" or a list of \"join\", \"send\", \
+                 \"history\", \"presence\"",
             ),
             Self::RoomToken => f.write_str(
                 "this token is for one room (`room` and `allow`): send it with `join`, and sign \

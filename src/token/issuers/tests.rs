@@ -1,0 +1,1 @@
+//! Several issuers side by side.

@@ -1,0 +1,57 @@
+//! The upkeep of all issuers' keys as one: ready once each of them is.
+
+use crate::{
+    protocol::identity::Signer,
+    token::{House, Keys, Upkeep},
+};
+use std::{
+    future,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicUsize, Ordering},
+    },
+    task::Poll,
+};
+
+/// Runs the upkeep of each of `keys`, and tells `house` once that all of them are ready.
+pub(super) fn all<'a, K: Keys>(
+    keys: impl Iterator<Item = &'a K>,
+    house: &Arc<dyn House>,
+) -> Upkeep {
+    let keys: Vec<_> = keys.collect();
+    let waiting = Arc::new(AtomicUsize::new(keys.len()));
+    let mut upkeeps: Vec<_> = keys
+        .into_iter()
+        .map(|keys| {
+            let (house, waiting) = (Arc::clone(house), Arc::clone(&waiting));
+            keys.upkeep(Arc::new(Annex { house, waiting, ready: AtomicBool::new(false) }))
+        })
+        .collect();
+    Box::pin(future::poll_fn(move |context| {
+        upkeeps.retain_mut(|upkeep| upkeep.as_mut().poll(context).is_pending());
+        // It lasts as long as the server, even if every issuer's has ended.
+        Poll::Pending
+    }))
+}
+
+/// The house as one issuer's upkeep sees it.
+struct Annex {
+    house: Arc<dyn House>,
+    /// How many issuers are not ready yet.
+    waiting: Arc<AtomicUsize>,
+    /// Whether this one is.
+    ready: AtomicBool,
+}
+
+impl House for Annex {
+    fn ready(&self) {
+        let first = !self.ready.swap(true, Ordering::AcqRel);
+        if first && self.waiting.fetch_sub(1, Ordering::AcqRel) == 1 {
+            self.house.ready();
+        }
+    }
+
+    fn key_removed(&self, signer: Signer) {
+        self.house.key_removed(signer);
+    }
+}
