@@ -1,30 +1,38 @@
 //! Keys that check signatures, each pinned to one algorithm by the configuration.
 
+mod fault;
+mod strength;
+#[cfg(test)]
+mod tests;
+
+pub use fault::KeyFault;
+pub(super) use strength::check_rsa_bits;
+
 use super::{
     algorithm::{Algorithm, Family},
     pem::{self, Pem},
     verifier::Signatures,
 };
+use aws_lc_rs::digest;
+use base64::{Engine, engine::general_purpose::STANDARD};
 use jsonwebtoken::{DecodingKey, crypto::aws_lc::DEFAULT_PROVIDER as PROVIDER};
-use std::{fmt, ops::RangeInclusive};
+use std::fmt;
 
-/// Sizes of RSA keys that pass, in bits (RFC 7518 3.3, and what the library takes).
-const RSA_BITS: RangeInclusive<usize> = 2_048..=8_192;
+/// What stands before the key in a SubjectPublicKeyInfo: fixed for each curve (RFC 5480 2,
+/// RFC 8410 4), so that nothing else can be in there.
+const P256: &[u8] = b"\x30\x59\x30\x13\x06\x07\x2a\x86\x48\xce\x3d\x02\x01\
+      \x06\x08\x2a\x86\x48\xce\x3d\x03\x01\x07\x03\x42\x00";
+const P384: &[u8] = b"\x30\x76\x30\x10\x06\x07\x2a\x86\x48\xce\x3d\x02\x01\
+      \x06\x05\x2b\x81\x04\x00\x22\x03\x62\x00";
+const ED25519: &[u8] = b"\x30\x2a\x30\x05\x06\x03\x2b\x65\x70\x03\x21\x00";
 
-/// What stands before the key in a SubjectPublicKeyInfo, and the length of the key: fixed for each
-/// curve (RFC 5480 2, RFC 8410 4), so that nothing else can be in there.
-type Envelope = (&'static [u8], usize);
-const P256: Envelope = (
-    b"\x30\x59\x30\x13\x06\x07\x2a\x86\x48\xce\x3d\x02\x01\
-      \x06\x08\x2a\x86\x48\xce\x3d\x03\x01\x07\x03\x42\x00",
-    65,
-);
-const P384: Envelope = (
-    b"\x30\x76\x30\x10\x06\x07\x2a\x86\x48\xce\x3d\x02\x01\
-      \x06\x05\x2b\x81\x04\x00\x22\x03\x62\x00",
-    97,
-);
-const ED25519: Envelope = (b"\x30\x2a\x30\x05\x06\x03\x2b\x65\x70\x03\x21\x00", 32);
+/// The numbers of a public key, without their envelope and without leading zeros.
+pub(super) enum Numbers<'a> {
+    /// An RSA key.
+    Rsa { modulus: &'a [u8], exponent: &'a [u8] },
+    /// An uncompressed point of P-256 or P-384, or the 32 bytes of an Ed25519 key.
+    Point(Family, &'a [u8]),
+}
 
 /// A key and the one algorithm that it is used with.
 ///
@@ -33,7 +41,12 @@ const ED25519: Envelope = (b"\x30\x2a\x30\x05\x06\x03\x2b\x65\x70\x03\x21\x00", 
 pub struct Key {
     algorithm: Algorithm,
     material: DecodingKey,
+    print: Print,
 }
+
+/// SHA-256 over the numbers of a key: the same in whatever form it came, and never shown.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub(super) struct Print([u8; 32]);
 
 impl Key {
     /// A shared secret; HS256 unless told otherwise.
@@ -42,7 +55,8 @@ impl Key {
     /// [`KeyFault`] if the secret is shorter than the hash, or is itself a key in text form.
     pub fn from_secret(secret: &[u8], algorithm: Option<Algorithm>) -> Result<Self, KeyFault> {
         let algorithm = check_secret(secret, algorithm)?;
-        Ok(Self { algorithm, material: DecodingKey::from_secret(secret) })
+        let print = Print::new(Family::Hmac, &[secret]);
+        Ok(Self { algorithm, material: DecodingKey::from_secret(secret), print })
     }
 
     /// A public key in PEM: RSA (`algorithm` must choose), EC on P-256 or P-384, Ed25519.
@@ -58,15 +72,72 @@ impl Key {
             label if label.ends_with("PRIVATE KEY") => return Err(KeyFault::Private),
             _ => return Err(KeyFault::Unsupported),
         };
-        let algorithm = choose(family, algorithm)?;
-        let material = match family {
+        let der = &pem.der;
+        let numbers = match family {
             Family::Hmac => return Err(KeyFault::Unsupported),
-            Family::Rsa => rsa(&pem.der)?,
-            Family::P256 => DecodingKey::from_ec_der(point(&pem.der, P256, family)?),
-            Family::P384 => DecodingKey::from_ec_der(point(&pem.der, P384, family)?),
-            Family::Ed25519 => DecodingKey::from_ed_der(point(&pem.der, ED25519, family)?),
+            Family::Rsa => {
+                choose(family, algorithm)?;
+                let parts = (PROVIDER.key_utils.rsa_pub_components_from_public_key)(der);
+                let (modulus, exponent) = parts.map_err(|_| KeyFault::Damaged(family))?;
+                return Self::from_numbers(
+                    &Numbers::Rsa { modulus: &modulus, exponent: &exponent },
+                    algorithm,
+                );
+            }
+            Family::P256 => Numbers::Point(family, bare(der, P256, family)?),
+            Family::P384 => Numbers::Point(family, bare(der, P384, family)?),
+            Family::Ed25519 => Numbers::Point(family, bare(der, ED25519, family)?),
         };
-        Ok(Self { algorithm, material })
+        Self::from_numbers(&numbers, algorithm)
+    }
+
+    /// A public key from its numbers, in whatever form they came.
+    pub(super) fn from_numbers(
+        numbers: &Numbers<'_>,
+        algorithm: Option<Algorithm>,
+    ) -> Result<Self, KeyFault> {
+        match *numbers {
+            Numbers::Rsa { modulus, exponent } => {
+                let algorithm = choose(Family::Rsa, algorithm)?;
+                strength::check_rsa(modulus, exponent)?;
+                let material = DecodingKey::from_rsa_raw_components(modulus, exponent);
+                let print = Print::new(Family::Rsa, &[modulus, exponent]);
+                Ok(Self { algorithm, material, print })
+            }
+            Numbers::Point(family, point) => {
+                let algorithm = choose(family, algorithm)?;
+                strength::check_point(family, point)?;
+                let material = match family {
+                    Family::Ed25519 => DecodingKey::from_ed_der(point),
+                    Family::Hmac | Family::Rsa | Family::P256 | Family::P384 => {
+                        DecodingKey::from_ec_der(point)
+                    }
+                };
+                Ok(Self { algorithm, material, print: Print::new(family, &[point]) })
+            }
+        }
+    }
+
+    /// Tells its numbers from those of other keys.
+    pub(super) const fn print(&self) -> Print {
+        self.print
+    }
+}
+
+impl Print {
+    fn new(family: Family, parts: &[&[u8]]) -> Self {
+        let mut sum = digest::Context::new(&digest::SHA256);
+        sum.update(b"vestibule key 1\0");
+        sum.update(family.choices().as_bytes());
+        for part in parts {
+            sum.update(&(part.len() as u64).to_be_bytes());
+            sum.update(part);
+        }
+        let mut print = [0; 32];
+        for (byte, summed) in print.iter_mut().zip(sum.finish().as_ref()) {
+            *byte = *summed;
+        }
+        Self(print)
     }
 }
 
@@ -86,110 +157,6 @@ impl fmt::Debug for Key {
         f.debug_struct("Key").field("algorithm", &self.algorithm).finish_non_exhaustive()
     }
 }
-
-/// Why a key is refused; for people, without a byte of the key.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum KeyFault {
-    /// A secret shorter than the hash (RFC 7518 3.2).
-    Short {
-        /// Its length, in bytes.
-        bytes: usize,
-        /// The least, in bytes.
-        needed: usize,
-        /// The algorithm that asks for it.
-        algorithm: Algorithm,
-    },
-    /// A secret that is the text of a key: whoever has the public key could sign (RFC 8725 2.1).
-    SecretIsKey,
-    /// No PEM block.
-    NotPem,
-    /// More than one PEM block.
-    Several,
-    /// A private key where a public one belongs.
-    Private,
-    /// A public key where a private one belongs.
-    Public,
-    /// A private key behind a passphrase.
-    Encrypted,
-    /// A private EC key in the older form of RFC 5915.
-    Sec1,
-    /// A certificate where a public key belongs.
-    Certificate,
-    /// A kind of key that is not supported.
-    Unsupported,
-    /// A key that says what it is, but cannot be read.
-    Damaged(Family),
-    /// An RSA key that is too small or too large.
-    RsaSize {
-        /// Its size, in bits.
-        bits: usize,
-    },
-    /// The algorithm takes another kind of key.
-    Mismatch {
-        /// The algorithm.
-        algorithm: Algorithm,
-        /// The kind of the key.
-        family: Family,
-    },
-    /// The key goes with several algorithms and none was chosen.
-    Choice(Family),
-}
-
-impl fmt::Display for KeyFault {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Short { bytes, needed, algorithm } => write!(
-                f,
-                "the secret has {bytes} bytes and {algorithm} takes {needed} or more: make one \
-                 with `vestibule keygen {algorithm}`",
-            ),
-            Self::SecretIsKey => f.write_str(
-                "the secret is the text of a key, and whoever knows a public key could sign with \
-                 it: configure it as a public key file, or choose a random secret",
-            ),
-            Self::NotPem => f.write_str("no PEM block (-----BEGIN ..., -----END ...) with a key"),
-            Self::Several => f.write_str("more than one PEM block: keep the one key to use"),
-            Self::Private => f.write_str(
-                "this is a private key and only the public one is needed: extract it with \
-                 `openssl pkey -in private.pem -pubout`",
-            ),
-            Self::Public => f.write_str("this is a public key: only the private one can sign"),
-            Self::Encrypted => f.write_str(
-                "the private key has a passphrase: decrypt it with \
-                 `openssl pkey -in encrypted.pem -out private.pem`",
-            ),
-            Self::Sec1 => f.write_str(
-                "the private key has the older EC form: convert it with \
-                 `openssl pkcs8 -topk8 -nocrypt -in old.pem -out private.pem`",
-            ),
-            Self::Certificate => f.write_str(
-                "this is a certificate: extract its key with \
-                 `openssl x509 -in cert.pem -noout -pubkey`",
-            ),
-            Self::Unsupported => {
-                f.write_str("this kind of key is not supported: RSA, P-256, P-384, Ed25519 are")
-            }
-            Self::Damaged(family) => write!(f, "this says it is {family}, but it cannot be read"),
-            Self::RsaSize { bits } => {
-                let (least, most) = (RSA_BITS.start(), RSA_BITS.end());
-                write!(f, "the RSA key has {bits} bits: {least} to {most} are accepted")
-            }
-            Self::Mismatch { algorithm, family } => write!(
-                f,
-                "{algorithm} does not go with {family}: set `algorithm` to one of {}",
-                family.choices(),
-            ),
-            Self::Choice(family) => write!(
-                f,
-                "{family} goes with several algorithms: set `algorithm` to the one that the issuer \
-                 signs with, of {}",
-                family.choices(),
-            ),
-        }
-    }
-}
-
-impl std::error::Error for KeyFault {}
 
 /// Checks a secret and returns the algorithm that it is pinned to.
 pub(super) fn check_secret(
@@ -220,14 +187,6 @@ pub(super) fn choose(family: Family, wanted: Option<Algorithm>) -> Result<Algori
     }
 }
 
-/// The size of an RSA modulus, if it passes.
-pub(super) fn check_rsa_bits(modulus: &[u8]) -> Result<(), KeyFault> {
-    let zeros = modulus.iter().take_while(|byte| **byte == 0).count();
-    let top = modulus.get(zeros).map_or(0, |byte| byte.leading_zeros() as usize);
-    let bits = ((modulus.len() - zeros) * 8).saturating_sub(top);
-    if RSA_BITS.contains(&bits) { Ok(()) } else { Err(KeyFault::RsaSize { bits }) }
-}
-
 /// The library's name of an algorithm.
 pub(super) const fn library_name(algorithm: Algorithm) -> jsonwebtoken::Algorithm {
     use jsonwebtoken::Algorithm as Library;
@@ -256,27 +215,26 @@ const fn hash_bytes(algorithm: Algorithm) -> usize {
     }
 }
 
-/// PEM, a JWK, an OpenSSH key, or the DER inside: the classic confusion of algorithms.
+/// PEM, a JWK, an OpenSSH key, or the DER inside, bare or in base64: the classic confusion of
+/// algorithms.
 fn is_key_text(secret: &[u8]) -> bool {
     let text = String::from_utf8_lossy(secret);
-    let text = text.trim_start();
+    let text = text.trim_start_matches(|c: char| c.is_whitespace() || c == '\u{FEFF}');
+    let body: String = text.split_ascii_whitespace().collect();
     text.contains("-----BEGIN ")
         || text.starts_with('{') && text.contains("\"kty\"")
         || text.starts_with("ssh-")
-        || secret.first() == Some(&0x30) && pem::family(secret).is_some()
+        || is_der(secret)
+        || STANDARD.decode(body).is_ok_and(|der| is_der(&der))
 }
 
-fn rsa(der: &[u8]) -> Result<DecodingKey, KeyFault> {
-    let (modulus, _) = (PROVIDER.key_utils.rsa_pub_components_from_public_key)(der)
-        .map_err(|_| KeyFault::Damaged(Family::Rsa))?;
-    check_rsa_bits(&modulus)?;
-    Ok(DecodingKey::from_rsa_der(der))
+/// A SubjectPublicKeyInfo, a PKCS #8 key, or an RSA key by itself (PKCS #1).
+fn is_der(bytes: &[u8]) -> bool {
+    bytes.first() == Some(&0x30)
+        && (pem::family(bytes).is_some()
+            || (PROVIDER.key_utils.rsa_pub_components_from_public_key)(bytes).is_ok())
 }
 
-fn point(der: &[u8], (prefix, bytes): Envelope, family: Family) -> Result<&[u8], KeyFault> {
-    let point = der.strip_prefix(prefix).filter(|point| point.len() == bytes);
-    point.ok_or(KeyFault::Damaged(family))
+fn bare<'a>(der: &'a [u8], envelope: &[u8], family: Family) -> Result<&'a [u8], KeyFault> {
+    der.strip_prefix(envelope).ok_or(KeyFault::Damaged(family))
 }
-
-#[cfg(test)]
-mod tests;

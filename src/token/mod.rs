@@ -8,6 +8,8 @@ pub mod generate;
 pub mod header;
 pub mod issuers;
 #[cfg(feature = "server")]
+mod jwk;
+#[cfg(feature = "server")]
 pub mod key;
 #[cfg(feature = "server")]
 pub mod mint;
@@ -15,6 +17,8 @@ mod numeric_date;
 #[cfg(feature = "server")]
 mod pem;
 pub mod rejection;
+#[cfg(feature = "server")]
+pub mod ring;
 pub mod verifier;
 
 pub use algorithm::{Algorithm, Family};
@@ -29,6 +33,8 @@ pub use mint::{Mint, SigningKey};
 pub use rejection::{
     ClaimFault, ClaimName, Class, FormFault, HeaderFault, KeyRefusal, Part, Rejection,
 };
+#[cfg(feature = "server")]
+pub use ring::KeyRing;
 pub use verifier::{Consultation, Keys, Signatures};
 
 /// The verifier of one issuer: [`Issuers::new`].
