@@ -7,6 +7,7 @@ use super::{
 };
 use crate::protocol::json::{self, Raw};
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use std::borrow::Cow;
 
 /// The longest `kid` of a key, in bytes; a token that asks for a longer one asks for an unknown key.
 pub const KEY_ID_BYTES: usize = 256;
@@ -30,6 +31,16 @@ struct Members<'a> {
     x: Option<Raw<'a>>,
     y: Option<Raw<'a>>,
     private: bool,
+}
+
+impl Key {
+    /// A single JWK.
+    ///
+    /// # Errors
+    /// [`LeftOut`] if it cannot be used on these `terms`.
+    pub fn from_jwk(text: &str, terms: &SetTerms) -> Result<Self, LeftOut> {
+        read(Raw::parse(text).map_err(|_| LeftOut::NotAnObject)?, terms).1
+    }
 }
 
 /// Reads one key; its name comes back even if the key cannot be used.
@@ -58,18 +69,19 @@ fn key_id(kid: Option<Raw<'_>>) -> Result<Option<Box<str>>, LeftOut> {
 
 impl Members<'_> {
     fn key(&self, terms: &SetTerms) -> Result<Key, LeftOut> {
+        let kty = string("kty", needed("kty", self.kty)?)?;
+        // Whatever it is for: it does not belong here.
+        if kty != "oct" && self.private {
+            return Err(LeftOut::Private);
+        }
         self.check_purpose()?;
-        let kty = needed("kty", self.kty)?;
-        let family = match &*string("kty", kty)? {
+        let family = match &*kty {
             "oct" => Family::Hmac,
             "RSA" => Family::Rsa,
             "EC" => self.curve(&[("P-256", Family::P256), ("P-384", Family::P384)])?,
             "OKP" => self.curve(&[("Ed25519", Family::Ed25519)])?,
             _ => return Err(LeftOut::UnknownKind),
         };
-        if family != Family::Hmac && self.private {
-            return Err(LeftOut::Private);
-        }
         if family == Family::Hmac && terms.origin == Origin::Remote {
             return Err(LeftOut::PublishedSecret);
         }
@@ -158,7 +170,7 @@ fn needed<'a>(member: &'static str, value: Option<Raw<'a>>) -> Result<Raw<'a>, L
     value.ok_or(LeftOut::Missing(member))
 }
 
-fn string<'a>(member: &'static str, raw: Raw<'a>) -> Result<std::borrow::Cow<'a, str>, LeftOut> {
+fn string<'a>(member: &'static str, raw: Raw<'a>) -> Result<Cow<'a, str>, LeftOut> {
     raw.as_str().ok_or(LeftOut::NotAString(member))
 }
 

@@ -4,7 +4,7 @@ use super::{Choice, Held, KeyRing};
 use crate::{
     protocol::json::{self, JsonFault, Raw},
     token::{
-        algorithm::Algorithm,
+        algorithm::{Algorithm, Family},
         jwk::{self, KEY_ID_BYTES},
         key::{Key, KeyFault},
         verifier::Signatures,
@@ -67,6 +67,9 @@ pub enum SetFault {
     },
     /// A file with a private key: it does not belong on a server that only checks.
     Private(Note),
+    /// A file with shared secrets beside public keys: who hands the public ones on gives the
+    /// secrets away.
+    Mixed,
     /// No key that can be used, and why each was left out.
     Empty(Vec<Note>),
 }
@@ -114,8 +117,8 @@ pub enum LeftOut {
     Private,
     /// The key itself is refused.
     Key(KeyFault),
-    /// Another key has the same `kid` and the same algorithm: neither is taken, since which one a
-    /// token means cannot be told, and trying both would let a name stand for two keys.
+    /// Another key has the same `kid`, and the same algorithm or a fault: neither is taken, since
+    /// which one a token means cannot be told, and trying both would let a name stand for two keys.
     Ambiguous,
     /// It repeats an earlier key under the same name.
     Repeated,
@@ -212,17 +215,8 @@ impl Draft {
 
     fn finish(self) -> Result<(KeyRing, Vec<Note>), SetFault> {
         let Self { keys, mut notes } = self;
-        let same_name = |one: &Held, two: &Held| {
-            one.key_id.is_some()
-                && one.key_id == two.key_id
-                && one.key.algorithm() == two.key.algorithm()
-        };
-        let ambiguous: Vec<bool> = keys
-            .iter()
-            .map(|(place, one)| {
-                keys.iter().any(|(other, two)| place != other && same_name(one, two))
-            })
-            .collect();
+        let ambiguous: Vec<bool> =
+            keys.iter().map(|(place, held)| is_ambiguous(*place, held, &keys, &notes)).collect();
         let mut held = Vec::new();
         for ((place, key), ambiguous) in keys.into_iter().zip(ambiguous) {
             if ambiguous {
@@ -235,10 +229,27 @@ impl Draft {
         if held.is_empty() {
             return Err(SetFault::Empty(notes));
         }
+        let secrets = held.iter().filter(|held| held.key.algorithm().family() == Family::Hmac);
+        if (1..held.len()).contains(&secrets.count()) {
+            return Err(SetFault::Mixed);
+        }
         let named = held.iter().any(|held| held.key_id.is_some());
         let choice = if named { Choice::Named } else { Choice::Nameless };
         Ok((KeyRing { keys: held, choice }, notes))
     }
+}
+
+/// Whether a token that names this key could mean another one: one with the same algorithm, or
+/// one that is too broken to tell.
+fn is_ambiguous(place: usize, held: &Held, keys: &[(usize, Held)], notes: &[Note]) -> bool {
+    if held.key_id.is_none() {
+        return false;
+    }
+    let same = |(other, key): &(usize, Held)| {
+        *other != place && key.key_id == held.key_id && key.key.algorithm() == held.key.algorithm()
+    };
+    keys.iter().any(same)
+        || notes.iter().any(|note| note.key_id == held.key_id && note.why.is_fault())
 }
 
 impl fmt::Display for SetFault {
@@ -257,6 +268,10 @@ impl fmt::Display for SetFault {
             Self::Private(note) => {
                 write!(f, "{note}; take `d`, `p`, `q`, `dp`, `dq`, `qi` and `oth` out of the file")
             }
+            Self::Mixed => f.write_str(
+                "the key set holds shared secrets beside public keys, which are made to be handed \
+                 on: keep only the kind that the issuer signs with",
+            ),
             Self::Empty(notes) => {
                 f.write_str("the key set has no key that can be used")?;
                 notes.iter().take(NOTES).try_for_each(|note| write!(f, "; {note}"))?;
@@ -312,10 +327,13 @@ impl fmt::Display for LeftOut {
                 "it is a private key, and only the public half belongs here: whoever has read it \
                  can sign",
             ),
+            Self::Key(KeyFault::Mismatch { algorithm, family }) => {
+                write!(f, "{algorithm} does not go with {family}: {} would", family.choices())
+            }
             Self::Key(fault) => write!(f, "{fault}"),
             Self::Ambiguous => f.write_str(
-                "another key has the same `kid` and algorithm, and which one a token means cannot \
-                 be told: neither is taken",
+                "another key has the same `kid`, and the same algorithm or a fault: which one a token \
+                 means cannot be told, and neither is taken",
             ),
             Self::Repeated => f.write_str("it repeats an earlier key"),
             Self::SecondAlgorithm { first } => {
