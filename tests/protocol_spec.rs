@@ -552,7 +552,7 @@ mod of_the_server {
         assert_eq!(config.session, SessionLimits::default());
         BTreeMap::from([
             ("connections_per_user", config.connections_per_user.into()),
-            ("leeway_ms", config.issuer.leeway_ms),
+            ("leeway_ms", config.issuers[0].leeway_ms),
             ("history_count", config.history.count.into()),
             ("history_age_ms", config.history.age_ms),
             ("history_bytes", config.history.bytes.into()),

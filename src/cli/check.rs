@@ -7,10 +7,17 @@ use super::{
     source,
 };
 use crate::{
-    config::Flag,
-    protocol::{close_code::CloseCode, identity::Login, time::Wall},
-    token::Class,
+    config::{Flag, IssuerConfig},
+    protocol::{
+        close_code::CloseCode,
+        grant::Permission,
+        identity::{Login, Pass},
+        time::Wall,
+    },
+    token::{ClaimFault, Class, Rejection},
 };
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use serde_json::Value;
 use std::{
     fs::File,
     io::{self, IsTerminal, Read},
@@ -26,20 +33,100 @@ pub(super) fn check(args: CheckArgs) -> Result<(), Failure> {
         key: "issuer.0.public_key_file",
         value: path.display().to_string(),
     });
-    let config = source::config(args.source, key)?;
+    let (config, _) = source::config(args.source, key)?;
     let verifier = source::verifier(&config)?;
-    for warning in config.issuer.warnings() {
-        outcome::note(&format!("warning: {warning}"));
-    }
-    let input = read(args.file.as_deref())?;
     let now = clock::wall();
-    match verifier.judge(input.trim(), now) {
-        Ok(login) => outcome::print(&describe(&login, now)),
-        Err(why) => {
-            let code = close_code(why.class());
-            let (number, name) = (code.code(), code.name());
-            outcome::print(&format!("refused: {why}\nclients see: {number} {name}\n"))?;
-            Err(Failure::Refused)
+    let input = read(args.file.as_deref())?;
+    let token = input.trim();
+    let issuer = named_issuer(&config.issuers, token);
+    for issuer in issuer.into_iter().filter(|_| config.issuers.len() == 1) {
+        let warnings = issuer.warnings().into_iter().chain(issuer.warnings_at(now));
+        warnings.for_each(|warning| outcome::note(&format!("warning: {warning}")));
+    }
+    let verdict = match verifier.judge(token, now) {
+        Ok(login) => Verdict::Login(login),
+        Err(Rejection::Claim(ClaimFault::RoomToken)) => match verifier.judge_pass(token, now) {
+            Ok(pass) => Verdict::Pass(pass),
+            Err(why) => Verdict::NoPass(why),
+        },
+        Err(why) => Verdict::NoLogin(why),
+    };
+    outcome::print(&format!("{}{}", verdict.describe(now), judged_by(&config.issuers, issuer)))?;
+    match verdict {
+        Verdict::Login(_) | Verdict::Pass(_) => Ok(()),
+        Verdict::NoLogin(_) | Verdict::NoPass(_) => Err(Failure::Refused),
+    }
+}
+
+/// What a server would say.
+enum Verdict {
+    Login(Box<Login>),
+    Pass(Box<Pass>),
+    NoLogin(Rejection),
+    /// A token for one room, and not a good one.
+    NoPass(Rejection),
+}
+
+impl Verdict {
+    fn describe(&self, now: Wall) -> String {
+        match self {
+            Self::Login(login) => {
+                let expires = expires(login.expires_at, now);
+                let user = &login.identity.user;
+                format!("valid: the server lets this token in\nuser:    {user}\n{expires}")
+            }
+            Self::Pass(pass) => {
+                let allowed = Permission::ALL.iter().filter(|it| pass.allow.contains(**it));
+                let allowed: Vec<_> = allowed.map(|it| it.as_str()).collect();
+                let expires = expires(pass.expires_at, now);
+                format!(
+                    "valid: a token for one room, to be sent with a `join`, never with `auth`\n\
+                     room:    {}\nallows:  {}\nuser:    {}\n{expires}",
+                    pass.room.as_str(),
+                    allowed.join(", "),
+                    pass.identity.user,
+                )
+            }
+            Self::NoLogin(why) => {
+                let code = close_code(why.class());
+                let (number, name) = (code.code(), code.name());
+                format!("refused: {why}\nclients see: {number} {name}\n")
+            }
+            Self::NoPass(why) => {
+                // A `join` that fails closes nothing: the name of the error is all there is.
+                let name = close_code(why.class()).name();
+                format!("refused, as a token for one room: {why}\nclients see: {name}\n")
+            }
+        }
+    }
+}
+
+fn expires(at: Wall, now: Wall) -> String {
+    format!("expires: in {} s\n", at.since(now) / 1_000)
+}
+
+/// The issuer whose rules judge `token`: the only one, or the one that its `iss` names. What the
+/// token says is compared and never shown.
+fn named_issuer<'a>(issuers: &'a [IssuerConfig], token: &str) -> Option<&'a IssuerConfig> {
+    if let [only] = issuers {
+        return Some(only);
+    }
+    let claims = URL_SAFE_NO_PAD.decode(token.split('.').nth(1)?).ok()?;
+    let claims: Value = serde_json::from_slice(&claims).ok()?;
+    let named = claims.get("iss")?.as_str()?;
+    issuers.iter().find(|issuer| issuer.iss.as_deref() == Some(named))
+}
+
+fn judged_by(issuers: &[IssuerConfig], issuer: Option<&IssuerConfig>) -> String {
+    let show = |issuer: &IssuerConfig| match &issuer.iss {
+        Some(iss) => format!("{} ({iss})", issuer.name),
+        None => format!("{} (any `iss`)", issuer.name),
+    };
+    match issuer {
+        Some(issuer) => format!("issuer:  {}\n", show(issuer)),
+        None => {
+            let known: Vec<_> = issuers.iter().map(show).collect();
+            format!("issuer:  none of {}\n", known.join(", "))
         }
     }
 }
@@ -65,16 +152,6 @@ fn read(file: Option<&Path>) -> Result<String, Failure> {
             Err(Failure::Failed(format!("cannot read {name}: {why}")))
         }
     }
-}
-
-fn describe(login: &Login, now: Wall) -> String {
-    let identity = &login.identity;
-    let issuer = identity.issuer.as_deref().unwrap_or("not named");
-    let seconds = login.expires_at.since(now) / 1_000;
-    format!(
-        "valid: the server lets this token in\nuser:    {}\nissuer:  {issuer}\nexpires: in {seconds} s\n",
-        identity.user
-    )
 }
 
 /// How a connection with this token ends.

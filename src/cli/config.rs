@@ -2,6 +2,7 @@
 
 use super::{
     args::{ConfigCheckArgs, ConfigCommand},
+    clock,
     outcome::{self, Failure},
     source,
 };
@@ -24,7 +25,7 @@ pub(super) fn config(command: ConfigCommand) -> Result<(), Failure> {
 
 fn check(ConfigCheckArgs { config: file }: ConfigCheckArgs) -> Result<(), Failure> {
     let (warnings, problems) = match sources(file.as_deref(), Vec::new()) {
-        Ok(config) => (config.warnings.clone(), key_problem(&config)),
+        Ok(config) => (warnings(&config), source::keys(&config).err().unwrap_or_default()),
         Err(error) => {
             let problems = error.problems.iter().map(ToString::to_string).collect();
             (error.warnings, problems)
@@ -49,12 +50,9 @@ fn check(ConfigCheckArgs { config: file }: ConfigCheckArgs) -> Result<(), Failur
     outcome::print(&format!("good: the server would start with {name}{warned}\n"))
 }
 
-/// What is wrong with the key itself: a configuration knows its bytes only.
-fn key_problem(config: &Config) -> Vec<String> {
-    match source::verifier(config) {
-        Err(Failure::Usage(why) | Failure::Failed(why)) => vec![why],
-        Err(Failure::Refused | Failure::Faulty) | Ok(_) => Vec::new(),
-    }
+fn warnings(config: &Config) -> Vec<String> {
+    let of_now = config.warnings_at(clock::wall());
+    config.warnings.iter().cloned().chain(of_now).collect()
 }
 
 /// The configuration of a server, as `serve` reads it.

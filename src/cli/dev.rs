@@ -29,7 +29,8 @@ pub(super) fn dev(args: DevArgs) -> Result<(), Failure> {
     let mut flags = args.flags();
     flags.push(Flag { name: "the secret of this run", key: "issuer.0.secret", value: secret()? });
     let config = Config::from_toml("dev.toml", include_str!("dev.toml"), flags)?;
-    let issuer = config.issuer.clone();
+    let issuer = config.issuers.first().cloned();
+    let issuer = issuer.ok_or_else(|| Failure::Usage("dev.toml: no issuer".to_owned()))?;
     let tokens = Arc::new(Tokens { key: source::signing_key(&issuer, None)?, issuer });
     let demo = Demo::PageWithTokens(Arc::clone(&tokens) as Arc<_>);
     serve::run(config, demo, |addr| {

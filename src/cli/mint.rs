@@ -7,7 +7,7 @@ use super::{
     source,
 };
 use crate::{
-    config::{self, Flag, IssuerConfig},
+    config::{self, ClaimNames, Flag, IssuerConfig, TypePolicy},
     protocol::{grant::Grant, room_name::RoomRef, time::Wall},
     server::FEATURES,
     token::{Mint, SigningKey, claims},
@@ -33,14 +33,16 @@ pub(super) struct Minter {
     times: [(&'static str, Option<When>); 3],
     /// Claims whose values stand fast.
     fixed: Map<String, Value>,
+    /// The name of the key, `kid`.
+    key_id: Option<String>,
     /// A token for one room: never a sign-in.
     for_a_room: bool,
 }
 
 impl Minter {
     pub(super) fn new(mut args: MintArgs) -> Result<Self, Failure> {
-        let given = named_claims(&mut args)?;
         let (issuer, private) = issuer(&mut args)?;
+        let given = named_claims(&mut args, &issuer.claims)?;
         let key = source::signing_key(&issuer, private.as_deref())?;
         Ok(Self {
             key,
@@ -49,6 +51,7 @@ impl Minter {
             subject: args.sub,
             ttl_ms: args.ttl.saturating_mul(1_000),
             times: [("exp", args.exp), ("nbf", args.nbf), ("iat", args.iat)],
+            key_id: args.kid,
             for_a_room: args.room.is_some(),
         })
     }
@@ -56,30 +59,30 @@ impl Minter {
     /// A token made at `now`.
     pub(super) fn sign(&self, now: Wall) -> Result<String, Failure> {
         let text = Value::Object(self.claims(now)).to_string();
-        self.key.sign(&text).map_err(|fault| Failure::Failed(fault.to_string()))
+        let typ = match self.issuer.typ {
+            TypePolicy::Lax => "JWT",
+            TypePolicy::Strict => "at+jwt",
+        };
+        let signed = self.key.sign_as(typ, self.key_id.as_deref(), &text);
+        signed.map_err(|fault| Failure::Failed(fault.to_string()))
     }
 
     /// Why a server would not take it, for people.
     pub(super) fn warnings(&self, now: Wall) -> Vec<String> {
-        let mut claims = self.claims(now);
-        let mut warnings = Vec::new();
-        if self.for_a_room {
-            // The rest of it is judged as if it were a sign-in.
-            claims.remove("room");
-            claims.remove("allow");
-            if !FEATURES.contains(&"room_token") {
-                warnings.push(
-                    "this version of the server does not take tokens for single rooms yet: \
-                     `room_token` is not among its features"
-                        .to_owned(),
-                );
-            }
-        }
-        let text = Value::Object(claims).to_string();
-        let verdict = claims::judge(&text, &source::rules(&self.issuer), now, 0);
-        warnings
-            .extend(verdict.err().map(|why| format!("a server would refuse this token: {why}")));
-        warnings
+        let text = Value::Object(self.claims(now)).to_string();
+        let rules = source::rules(&self.issuer);
+        let verdict = match self.for_a_room {
+            true => claims::judge_pass(&text, &rules, now).map(drop),
+            false => claims::judge(&text, &rules, now, 0).map(drop),
+        };
+        let refused = verdict.err().map(|why| format!("a server would refuse this token: {why}"));
+        let unsupported = self.for_a_room && !FEATURES.contains(&"room_token");
+        let unsupported = unsupported.then(|| {
+            "this version of the server does not take tokens for single rooms yet: `room_token` is \
+             not among its features"
+                .to_owned()
+        });
+        unsupported.into_iter().chain(refused).collect()
     }
 
     fn claims(&self, now: Wall) -> Map<String, Value> {
@@ -102,7 +105,7 @@ impl Minter {
 fn issuer(args: &mut MintArgs) -> Result<(IssuerConfig, Option<Vec<u8>>), Failure> {
     let source = std::mem::take(&mut args.source);
     let Some(path) = args.key_file.take() else {
-        return Ok((source::config(source, None)?.issuer, None));
+        return Ok((source::issuer(source, None)?, None));
     };
     let pem = read_key(&path)?;
     // A configuration has its own key, the public one. Without it the file stands in for that:
@@ -112,7 +115,7 @@ fn issuer(args: &mut MintArgs) -> Result<(IssuerConfig, Option<Vec<u8>>), Failur
         key: "issuer.0.public_key_file",
         value: path.display().to_string(),
     });
-    Ok((source::config(source, key)?.issuer, Some(pem)))
+    Ok((source::issuer(source, key)?, Some(pem)))
 }
 
 fn read_key(path: &Path) -> Result<Vec<u8>, Failure> {
@@ -121,20 +124,20 @@ fn read_key(path: &Path) -> Result<Vec<u8>, Failure> {
 }
 
 /// The claims that have flags of their own, then those of `--claim`, which win.
-fn named_claims(args: &mut MintArgs) -> Result<Vec<(String, Value)>, Failure> {
+fn named_claims(args: &mut MintArgs, names: &ClaimNames) -> Result<Vec<(String, Value)>, Failure> {
     let mut claims = Vec::new();
     let mut add = |name: &str, value: Option<Value>| {
         claims.extend(value.map(|value| (name.to_owned(), value)));
     };
     add("jti", args.jti.take().map(|id| identifier(id).map(Value::from)).transpose()?);
     add("sid", args.sid.take().map(Value::from));
-    add("rooms", args.rooms.take().map(parse_rooms).transpose()?);
-    add("limits", args.limits.take().map(|text| parse_object("--limits", &text)).transpose()?);
-    add("info", args.info.take().map(|text| parse_object("--info", &text)).transpose()?);
+    add(&names.rooms, args.rooms.take().map(parse_rooms).transpose()?);
+    add(&names.limits, args.limits.take().map(|text| parse_object("--limits", &text)).transpose()?);
+    add(&names.info, args.info.take().map(|text| parse_object("--info", &text)).transpose()?);
     if let Some(room) = args.room.as_deref() {
         check_room(room, &args.allow)?;
-        add("room", Some(room.into()));
-        add("allow", Some(json!(args.allow)));
+        add(&names.room, Some(room.into()));
+        add(&names.allow, Some(json!(args.allow)));
     }
     for claim in &args.claims {
         let (name, value) = parse_claim(claim)?;

@@ -34,7 +34,7 @@ pub fn run() -> ExitCode {
         #[cfg(feature = "client")]
         Command::Connect(args) => connect::connect(*args),
         Command::Token { command: TokenCommand::Mint(args) } => mint::mint(*args),
-        Command::Token { command: TokenCommand::Check(args) } => check::check(args),
+        Command::Token { command: TokenCommand::Check(args) } => check::check(*args),
         Command::Keygen(args) => keygen::keygen(args),
         Command::Config { command } => config::config(command),
         Command::Protocol => outcome::print(PROTOCOL),

@@ -1,6 +1,6 @@
 //! `vestibule serve`, and the running of a server until a signal.
 
-use super::{args::ServeArgs, config, logging, outcome::Failure, source};
+use super::{args::ServeArgs, clock, config, logging, outcome::Failure, source};
 use crate::{
     broker::HistoryBounds,
     config::Config,
@@ -28,7 +28,7 @@ pub(super) fn run(
     ready: impl FnOnce(SocketAddr) -> Result<(), Failure>,
 ) -> Result<(), Failure> {
     logging::start(config.log)?;
-    for warning in &config.warnings {
+    for warning in config.warnings.iter().chain(&config.warnings_at(clock::wall())) {
         tracing::warn!("{warning}");
     }
     let listen = config.listen;

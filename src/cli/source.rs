@@ -1,22 +1,24 @@
-//! Whose tokens: the issuer of a configuration or of flags, as keys and rules of the verifier.
+//! Whose tokens: the issuers of a configuration or of flags, as keys and rules of the verifier.
 
 use super::{args::SourceArgs, outcome::Failure};
 use crate::{
-    config::{Config, Document, Flag, IssuerConfig, KeyConfig, Sources},
-    protocol::identity::Quotas,
-    token::{Algorithm, IssuerRules, IssuerVerifier, Key, KeyFault, SigningKey},
+    config::{self, Config, Document, Flag, IssuerConfig, KeyConfig, Sources},
+    token::{Algorithm, IssuerRules, Issuers, KeyFault, KeyRing, SigningKey, TypePolicy},
 };
-use std::{env, ffi::OsString};
+use std::{env, ffi::OsString, fmt::Display};
 
 /// Judging a token takes an issuer, and no decision about rooms.
 const BARE: Document<'_> =
     Document::Text { name: "flags", text: "rooms.default = \"open\"\n[[issuer]]\n" };
 
-/// The configuration that the flags point to, or that they are. `key` is a key that a command's
-/// own flag names.
+/// The configuration that the flags point to, or that they are, and the number of the issuer that
+/// they mean. `key` is a key that a command's own flag names.
 ///
 /// A key among the flags stands alone; a configuration is read as the server reads it.
-pub(super) fn config(source: SourceArgs, key: Option<Flag>) -> Result<Config, Failure> {
+pub(super) fn config(
+    source: SourceArgs,
+    key: Option<Flag>,
+) -> Result<(Config, Option<usize>), Failure> {
     let file = source.secret_file.map(|path| path.display().to_string());
     let secret = source.secret_env.map(variable).transpose()?;
     let key = key.or(Flag::given("--secret-file", "issuer.0.secret_file", file)).or(Flag::given(
@@ -34,20 +36,77 @@ pub(super) fn config(source: SourceArgs, key: Option<Flag>) -> Result<Config, Fa
                 .to_owned(),
         ));
     }
-    let rules = [
-        Flag::given("--algorithm", "issuer.0.algorithm", source.algorithm),
-        Flag::given("--iss", "issuer.0.iss", source.iss),
-    ];
-    let flags = rules.into_iter().chain([key]).flatten().collect();
-    let mut config = Config::load(Sources { document, environment, flags })?;
-    if !source.aud.is_empty() {
-        config.issuer.aud = source.aud.into_iter().map(Into::into).collect();
+    let mut config =
+        Config::load(Sources { document, environment, flags: key.into_iter().collect() })?;
+    let meant = meant(&config.issuers, source.issuer.as_deref())?;
+    let given = source.algorithm.is_some() || source.iss.is_some() || !source.aud.is_empty();
+    if given {
+        let number = meant.ok_or_else(|| several(&config.issuers))?;
+        if let Some(issuer) = config.issuers.get_mut(number) {
+            change(issuer, source.algorithm, source.iss, source.aud)?;
+        }
     }
-    Ok(config)
+    Ok((config, meant))
+}
+
+/// The one issuer that the flags mean.
+pub(super) fn issuer(source: SourceArgs, key: Option<Flag>) -> Result<IssuerConfig, Failure> {
+    let (mut config, meant) = config(source, key)?;
+    match meant.filter(|number| *number < config.issuers.len()) {
+        Some(number) => Ok(config.issuers.swap_remove(number)),
+        None => Err(several(&config.issuers)),
+    }
+}
+
+/// The number of the issuer called `name`, or of the only one.
+fn meant(issuers: &[IssuerConfig], name: Option<&str>) -> Result<Option<usize>, Failure> {
+    let Some(name) = name else { return Ok(Some(0).filter(|_| issuers.len() == 1)) };
+    match issuers.iter().position(|issuer| &*issuer.name == name) {
+        Some(number) => Ok(Some(number)),
+        None => Err(Failure::Usage(format!(
+            "--issuer {name}: no issuer has this name; there is {}",
+            names(issuers)
+        ))),
+    }
+}
+
+fn several(issuers: &[IssuerConfig]) -> Failure {
+    Failure::Usage(format!(
+        "the configuration has several issuers: say which one with --issuer NAME; there is {}",
+        names(issuers)
+    ))
+}
+
+fn names(issuers: &[IssuerConfig]) -> String {
+    issuers.iter().map(|issuer| &*issuer.name).collect::<Vec<_>>().join(", ")
+}
+
+/// Flags go over what the configuration says.
+fn change(
+    issuer: &mut IssuerConfig,
+    algorithm: Option<String>,
+    iss: Option<String>,
+    aud: Vec<String>,
+) -> Result<(), Failure> {
+    if let Some(name) = algorithm {
+        let known = Algorithm::from_name(&name).ok_or_else(|| {
+            let known: Vec<_> = Algorithm::ALL.iter().map(|known| known.as_str()).collect();
+            let known = known.join(", ");
+            Failure::Usage(format!("--algorithm {name}: is none of {known}"))
+        })?;
+        issuer.algorithm = Some(known.as_str());
+    }
+    if let Some(iss) = iss {
+        issuer.iss = Some(iss.into());
+    }
+    if !aud.is_empty() {
+        issuer.aud = aud.into_iter().map(Into::into).collect();
+    }
+    Ok(())
 }
 
 fn is_issuer((name, _): &(OsString, OsString)) -> bool {
-    name.to_str().is_some_and(|name| name.starts_with("VESTIBULE_ISSUER__0__"))
+    name.to_str().is_some_and(|name| name.starts_with("VESTIBULE_ISSUER__"))
 }
 
 fn variable(name: String) -> Result<String, Failure> {
@@ -56,15 +115,44 @@ fn variable(name: String) -> Result<String, Failure> {
     })
 }
 
-/// The verifier that the server uses for this issuer.
-pub(super) fn verifier(config: &Config) -> Result<IssuerVerifier<Key>, Failure> {
-    let issuer = &config.issuer;
-    let key = match &issuer.key {
-        KeyConfig::Secret(secret) => Key::from_secret(secret.reveal(), algorithm(issuer)),
-        KeyConfig::PublicKey(pem) => Key::from_public_pem(&text(pem), algorithm(issuer)),
-    };
-    let key = key.map_err(|fault| bad_key(issuer, &fault))?;
-    Ok(IssuerVerifier::new(rules(issuer), key).with_token_bytes(config.auth.token_bytes))
+/// The verifier that the server uses for these issuers.
+pub(super) fn verifier(config: &Config) -> Result<Issuers<KeyRing>, Failure> {
+    let issuers = keys(config).map_err(|faults| Failure::Usage(faults.join("\n")))?;
+    let issuers = Issuers::several(issuers).map_err(|why| Failure::Usage(why.to_string()))?;
+    Ok(issuers.with_token_bytes(config.auth.token_bytes))
+}
+
+/// The rules and the keys of every issuer.
+///
+/// # Errors
+/// What is wrong with each key: a configuration knows their bytes only.
+pub(super) fn keys(config: &Config) -> Result<Vec<(IssuerRules, KeyRing)>, Vec<String>> {
+    let mut faults = Vec::new();
+    let mut issuers = Vec::new();
+    for issuer in &config.issuers {
+        match ring(issuer) {
+            Ok(ring) => issuers.push((rules(issuer), ring.of_issuer(&issuer.name))),
+            Err(fault) => faults.push(fault),
+        }
+    }
+    if faults.is_empty() { Ok(issuers) } else { Err(faults) }
+}
+
+fn ring(issuer: &IssuerConfig) -> Result<KeyRing, String> {
+    let at = |fault: &dyn Display| format!("{}: {fault}", issuer.key_origin);
+    match &issuer.key {
+        KeyConfig::Secret { current, previous } => {
+            let ring = KeyRing::secret(current.reveal(), algorithm(issuer));
+            let ring = ring.map_err(|fault| at(&fault))?;
+            let Some(previous) = previous else { return Ok(ring) };
+            ring.with_previous(previous.secret.reveal(), previous.until)
+                .map_err(|fault| format!("{}: {fault}", previous.origin))
+        }
+        KeyConfig::PublicKey(pem) => {
+            KeyRing::public_pem(&text(pem), algorithm(issuer)).map_err(|fault| at(&fault))
+        }
+        KeyConfig::Set(_) => Err(at(&"this version does not read key sets yet")),
+    }
 }
 
 /// The key that signs for this issuer: its secret, or a private key in PEM.
@@ -74,30 +162,41 @@ pub(super) fn signing_key(
 ) -> Result<SigningKey, Failure> {
     let key = match (&issuer.key, private) {
         (_, Some(pem)) => SigningKey::from_private_pem(&text(pem), algorithm(issuer)),
-        (KeyConfig::Secret(secret), None) => {
-            SigningKey::from_secret(secret.reveal(), algorithm(issuer))
+        (KeyConfig::Secret { current, .. }, None) => {
+            SigningKey::from_secret(current.reveal(), algorithm(issuer))
         }
-        (KeyConfig::PublicKey(_), None) => {
-            let what = "this issuer has a public key, which cannot sign: give the private one \
+        (KeyConfig::PublicKey(_) | KeyConfig::Set(_), None) => {
+            let what = "this issuer has public keys, which cannot sign: give the private one \
                         with --key-file";
             return Err(Failure::Usage(format!("{}: {what}", issuer.key_origin)));
         }
     };
-    key.map_err(|fault| bad_key(issuer, &fault))
+    key.map_err(|fault: KeyFault| Failure::Usage(format!("{}: {fault}", issuer.key_origin)))
 }
 
 /// What the issuer's tokens must say.
 pub(super) fn rules(issuer: &IssuerConfig) -> IssuerRules {
+    let claims = &issuer.claims;
     IssuerRules {
+        name: issuer.name.clone(),
         iss: issuer.iss.clone(),
         aud: issuer.aud.clone(),
+        types: match issuer.typ {
+            config::TypePolicy::Lax => TypePolicy::Lax,
+            config::TypePolicy::Strict => TypePolicy::Strict,
+        },
         leeway_ms: issuer.leeway_ms,
+        max_lifetime_ms: issuer.max_lifetime_ms,
         subject_claim: issuer.subject_claim.clone(),
         subject_integers: issuer.subject_integers,
+        rooms_claim: claims.rooms.clone(),
+        limits_claim: claims.limits.clone(),
+        info_claim: claims.info.clone(),
+        room_claim: claims.room.clone(),
+        allow_claim: claims.allow.clone(),
         required_claims: issuer.required_claims.clone(),
         user_prefix: issuer.user_prefix.clone(),
-        ceiling: Quotas::default(),
-        ..IssuerRules::default()
+        ceiling: issuer.ceiling,
     }
 }
 
@@ -108,10 +207,6 @@ fn algorithm(issuer: &IssuerConfig) -> Option<Algorithm> {
 /// PEM is ASCII: what is not shows up as a bad key.
 fn text(pem: &[u8]) -> String {
     String::from_utf8_lossy(pem).into_owned()
-}
-
-fn bad_key(issuer: &IssuerConfig, fault: &KeyFault) -> Failure {
-    Failure::Usage(format!("{}: {fault}", issuer.key_origin))
 }
 
 #[cfg(test)]
@@ -126,7 +221,7 @@ mod tests {
                 vec![flag("issuer.0.secret", "s"), flag("issuer.0.algorithm", known.as_str())];
             let sources = Sources { document: BARE, flags, ..Sources::default() };
             let config = Config::load(sources).unwrap();
-            assert_eq!(algorithm(&config.issuer), Some(*known));
+            assert_eq!(algorithm(&config.issuers[0]), Some(*known));
         }
     }
 }

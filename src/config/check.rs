@@ -6,10 +6,7 @@ use super::{
     keys::{self, Shape, Unset},
     raw::{RawConfig, Sourced, Value},
 };
-use crate::protocol::{
-    limits::{AuthLimits, SessionLimits},
-    room_rules::{Access, RoomRules},
-};
+use crate::protocol::limits::{AuthLimits, SessionLimits};
 use std::net::SocketAddr;
 
 /// The transport takes this many times `limits.message_bytes`, and never less than the default.
@@ -34,11 +31,11 @@ pub(super) fn check(raw: RawConfig) -> Result<Config, ConfigError> {
         level: check.word("log.level", LOG_LEVEL).unwrap_or_default(),
         format: check.word("log.format", LOG_FORMAT).unwrap_or_default(),
     };
-    let issuer = check.issuer();
+    let issuers = check.issuers();
     let RawConfig { problems, mut warnings, .. } = check.raw;
-    warnings.extend(issuer.iter().flat_map(IssuerConfig::warnings));
-    match (rooms, issuer) {
-        (Some(rooms), Some(issuer)) if problems.is_empty() => Ok(Config {
+    warnings.extend(issuers.iter().flatten().flat_map(IssuerConfig::warnings));
+    match (rooms, issuers) {
+        (Some(rooms), Some(issuers)) if problems.is_empty() => Ok(Config {
             listen,
             workers: usize::try_from(workers).unwrap_or(0),
             connections: usize::try_from(connections).unwrap_or(0),
@@ -51,7 +48,7 @@ pub(super) fn check(raw: RawConfig) -> Result<Config, ConfigError> {
             origins,
             connections_per_user,
             on_user_limit,
-            issuer,
+            issuers,
             log,
             warnings,
         }),
@@ -61,7 +58,6 @@ pub(super) fn check(raw: RawConfig) -> Result<Config, ConfigError> {
 
 const ON_USER_LIMIT: &[(&str, OnUserLimit)] =
     &[("refuse", OnUserLimit::Refuse), ("replace_oldest", OnUserLimit::ReplaceOldest)];
-const ACCESS: &[(&str, Access)] = &[("open", Access::Open), ("granted", Access::Granted)];
 const LOG_LEVEL: &[(&str, LogLevel)] = &[
     ("error", LogLevel::Error),
     ("warn", LogLevel::Warn),
@@ -82,8 +78,7 @@ pub(super) struct Check {
 impl Check {
     /// A number in its range, or its default.
     pub(super) fn integer(&mut self, key: &str) -> u64 {
-        let row = keys::find(key).map(|key| (key.shape, key.unset));
-        let Some((Shape::Integer { least, most, unit }, Unset::Number(default))) = row else {
+        let Some(Unset::Number(default)) = keys::find(key).map(|key| key.unset) else {
             // A slip of ours: no configuration loads with it, and no test passes.
             self.missing(key, "is no number of the table of keys");
             return 0;
@@ -91,14 +86,22 @@ impl Check {
         let Some(Sourced { value: Value::Integer(number), origin }) = self.raw.take(key) else {
             return default;
         };
-        match u64::try_from(number).ok().filter(|number| (least..=most).contains(number)) {
-            Some(number) => number,
-            None => {
-                let what = format!("{number} is out of range: {least} to {most} ({unit})");
-                self.raw.problem(origin, key, what);
-                default
-            }
+        self.in_range(key, number, origin).unwrap_or(default)
+    }
+
+    /// `number` as the table of keys wants it; else it is reported.
+    pub(super) fn in_range(&mut self, key: &str, number: i64, origin: Origin) -> Option<u64> {
+        let Some(Shape::Integer { least, most, unit }) = keys::find(key).map(|key| key.shape)
+        else {
+            self.missing(key, "is no number of the table of keys");
+            return None;
+        };
+        let found = u64::try_from(number).ok().filter(|number| (least..=most).contains(number));
+        if found.is_none() {
+            let what = format!("{number} is out of range: {least} to {most} ({unit})");
+            self.raw.problem(origin, key, what);
         }
+        found
     }
 
     /// [`Check::integer`] for what fits 32 bits.
@@ -210,18 +213,6 @@ impl Check {
             age_ms: self.integer("rooms.history.age_ms"),
             bytes: self.small("rooms.history.bytes"),
         }
-    }
-
-    fn rooms(&mut self) -> Option<RoomRules> {
-        let absent = self.raw.origin("rooms.default").is_none();
-        if absent {
-            self.missing(
-                "rooms.default",
-                "not set: choose \"open\" (whoever is signed in may join every room) or \
-                 \"granted\" (only the rooms that the token's `rooms` claim names)",
-            );
-        }
-        self.word("rooms.default", ACCESS).map(|access| RoomRules::new(Vec::new(), access))
     }
 
     fn origins(&mut self) -> Vec<Box<str>> {

@@ -37,6 +37,8 @@ pub enum Shape {
     Words(&'static [(&'static str, &'static str)]),
     /// A string, a whole number or a boolean.
     Scalar,
+    /// A moment (RFC 3339).
+    Time,
 }
 
 /// What holds where a key is not set.
@@ -78,6 +80,8 @@ pub enum Kind {
     Boolean,
     /// A string, a whole number or a boolean.
     Scalar,
+    /// A moment, as a string or as TOML writes it.
+    Time,
 }
 
 impl Shape {
@@ -88,6 +92,7 @@ impl Shape {
             Self::Integer { .. } => Kind::Integer,
             Self::Boolean => Kind::Boolean,
             Self::Scalar => Kind::Scalar,
+            Self::Time => Kind::Time,
         }
     }
 }
@@ -100,6 +105,7 @@ impl Kind {
             Self::Integer => "a whole number",
             Self::Boolean => "true or false",
             Self::Scalar => "a string, a whole number, or true or false",
+            Self::Time => "a moment such as 2026-12-31T00:00:00Z",
         }
     }
 }

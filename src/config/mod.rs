@@ -9,8 +9,10 @@ mod check;
 mod error;
 mod issuer;
 pub mod keys;
+mod moment;
 mod raw;
 mod reference;
+mod rooms;
 mod secret;
 mod table;
 mod template;
@@ -18,17 +20,25 @@ mod template;
 mod tests;
 
 pub use error::{ConfigError, Origin, Problem};
+pub use issuer::ISSUERS_MAX;
 pub use reference::reference;
 pub use secret::Secret;
 pub use template::template;
 
 use crate::protocol::{
+    identity::Quotas,
     limits::{AuthLimits, SessionLimits},
     room_rules::RoomRules,
+    time::Wall,
 };
 use raw::RawConfig;
 pub(crate) use raw::read_bounded;
-use std::{collections::BTreeMap, ffi::OsString, net::SocketAddr, path::Path};
+use std::{
+    collections::BTreeMap,
+    ffi::OsString,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+};
 
 /// The largest configuration file, in bytes.
 pub const FILE_BYTES: u64 = 1024 * 1024;
@@ -64,8 +74,9 @@ pub struct Config {
     pub connections_per_user: u32,
     /// What happens over that cap.
     pub on_user_limit: OnUserLimit,
-    /// Whose tokens are accepted.
-    pub issuer: IssuerConfig,
+    /// Whose tokens are accepted: at least one issuer, at most [`ISSUERS_MAX`]; with several each
+    /// has an `iss` of its own.
+    pub issuers: Vec<IssuerConfig>,
     /// What is logged, and how.
     pub log: LogConfig,
     /// What is allowed but worth a line in the log at start.
@@ -102,7 +113,9 @@ pub enum OnUserLimit {
 /// Whose tokens are accepted, and how they are judged.
 #[derive(Clone, Debug)]
 pub struct IssuerConfig {
-    /// A name for logs.
+    /// Its number among the issuers, from 0.
+    pub number: usize,
+    /// A name for logs, of this issuer alone.
     pub name: Box<str>,
     /// The `iss` that a token must have; `None` leaves it unchecked.
     pub iss: Option<Box<str>>,
@@ -112,27 +125,105 @@ pub struct IssuerConfig {
     pub key: KeyConfig,
     /// Where `key` was set, for messages about it.
     pub key_origin: Origin,
-    /// The one algorithm, by its JOSE name (RFC 7518 3.1); `None` where the key says it all.
+    /// The one algorithm of a single key, by its JOSE name (RFC 7518 3.1), and of those keys of a
+    /// set that leave a choice; `None` where the key says it all.
     pub algorithm: Option<&'static str>,
+    /// Which kinds of token are taken.
+    pub typ: TypePolicy,
     /// Tolerance for clocks that differ, in milliseconds.
     pub leeway_ms: u64,
+    /// The longest life of a token, in milliseconds; `None` leaves it to the token.
+    pub max_lifetime_ms: Option<u64>,
     /// The claim that names the user.
     pub subject_claim: Box<str>,
     /// Whether that claim may be an integer (it becomes its decimal text).
     pub subject_integers: bool,
+    /// The claims of everything else.
+    pub claims: ClaimNames,
     /// Claims that a token must have, with exactly these values.
     pub required_claims: BTreeMap<Box<str>, serde_json::Value>,
     /// Stands before the subject in the public id of a user.
     pub user_prefix: Box<str>,
+    /// How far the limits of a token may go.
+    pub ceiling: Quotas,
+}
+
+/// Which kinds of token are taken, by `typ` in their header.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum TypePolicy {
+    /// `JWT`, `at+jwt`, or none.
+    #[default]
+    Lax,
+    /// `at+jwt` alone (RFC 9068).
+    Strict,
+}
+
+/// The claims that are read beside the registered ones; all of them differ.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ClaimNames {
+    /// The rooms that a token opens.
+    pub rooms: Box<str>,
+    /// Its own limits.
+    pub limits: Box<str>,
+    /// What others see of the user.
+    pub info: Box<str>,
+    /// The room of a room token.
+    pub room: Box<str>,
+    /// What a room token allows.
+    pub allow: Box<str>,
 }
 
 /// What signatures are checked with.
 #[derive(Clone, Debug)]
 pub enum KeyConfig {
     /// A shared secret (HS256, HS384, HS512).
-    Secret(Secret),
+    Secret {
+        /// The one to sign with.
+        current: Secret,
+        /// The one before it.
+        previous: Option<PreviousSecret>,
+    },
     /// A public key in PEM.
     PublicKey(Box<[u8]>),
+    /// Public keys that may change while the server runs.
+    Set(KeySet),
+}
+
+/// A secret that is being replaced.
+#[derive(Clone, Debug)]
+pub struct PreviousSecret {
+    /// Its bytes.
+    pub secret: Secret,
+    /// Where it was set, for messages about it.
+    pub origin: Origin,
+    /// From when on it is refused.
+    pub until: Wall,
+}
+
+/// Where public keys come from.
+#[derive(Clone, Debug)]
+pub struct KeySet {
+    /// What is read.
+    pub from: KeysFrom,
+    /// The algorithms that are taken, by their JOSE names; empty: what each key says.
+    pub algorithms: Vec<&'static str>,
+    /// How long fetched keys count after they should have been fetched again, in milliseconds.
+    pub stale_ms: u64,
+    /// A file with certificates (PEM) that vouch for the server, in place of the system's.
+    pub ca_file: Option<PathBuf>,
+    /// Whether sessions end whose key is removed.
+    pub end_sessions_of_removed_keys: bool,
+}
+
+/// What public keys are read from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum KeysFrom {
+    /// A file.
+    File(PathBuf),
+    /// An address, of https or of this machine.
+    Url(Box<str>),
+    /// The address of an issuer, for OpenID discovery.
+    Discovery(Box<str>),
 }
 
 /// What is logged, and how.
@@ -225,6 +316,11 @@ impl std::fmt::Debug for Flag {
 }
 
 impl Config {
+    /// What the time of day says about it, for people.
+    pub fn warnings_at(&self, now: Wall) -> Vec<String> {
+        self.issuers.iter().flat_map(|issuer| issuer.warnings_at(now)).collect()
+    }
+
     /// Reads, merges and checks all sources.
     ///
     /// # Errors

@@ -61,9 +61,34 @@ impl RawConfig {
         self.values.remove(key)
     }
 
+    /// The value of `key`, left in its place.
+    pub(super) fn get(&self, key: &str) -> Option<&Sourced> {
+        self.values.get(key)
+    }
+
+    /// The text at `key`, left in its place.
+    pub(super) fn text(&self, key: &str) -> Option<&str> {
+        match &self.get(key)?.value {
+            Value::Text(text) => Some(text),
+            Value::Integer(_) | Value::Boolean(_) => None,
+        }
+    }
+
     /// Where the value of `key` was written, if it was.
     pub(super) fn origin(&self, key: &str) -> Option<&Origin> {
         self.values.get(key).map(|sourced| &sourced.origin)
+    }
+
+    /// Where the first value was written whose path begins with `prefix`.
+    pub(super) fn first_origin(&self, prefix: &str) -> Origin {
+        let values = self.values.range(prefix.to_owned()..);
+        let origins =
+            values.take_while(|(key, _)| key.starts_with(prefix)).map(|(_, of)| &of.origin);
+        let line = |origin: &Origin| match origin {
+            Origin::File { line, .. } => *line,
+            Origin::Default | Origin::Variable(_) | Origin::Flag(_) => usize::MAX,
+        };
+        origins.min_by_key(|origin| line(origin)).cloned().unwrap_or(Origin::Default)
     }
 
     /// Takes every value out whose path begins with `prefix`; the rest of the path names it.
@@ -178,7 +203,7 @@ impl RawConfig {
     /// Sets a value that came as text.
     fn set_text(&mut self, path: &[&str], kind: Kind, text: String, origin: Origin) {
         let value = match kind {
-            Kind::Text => Ok(Value::Text(text)),
+            Kind::Text | Kind::Time => Ok(Value::Text(text)),
             Kind::Integer => text.parse().map(Value::Integer).map_err(|_| text),
             Kind::Boolean => text.parse().map(Value::Boolean).map_err(|_| text),
             Kind::Scalar => Ok(scalar(text)),
@@ -261,6 +286,14 @@ impl Walk<'_> {
             (Node::Value(kind), inner) => self.value(path, at, kind, inner),
             (Node::Table, DeValue::Table(table)) => self.table(path, table),
             (Node::List | Node::Tables, DeValue::Array(entries)) => {
+                if entries.len() > keys::LIST_MAX {
+                    let what = format!(
+                        "has {} entries: up to {} are taken",
+                        entries.len(),
+                        keys::LIST_MAX
+                    );
+                    self.wrong(at, path, what);
+                }
                 for (number, entry) in entries.iter().enumerate().take(keys::LIST_MAX) {
                     path.push(number.to_string());
                     self.list_entry(path, entry);
@@ -297,7 +330,9 @@ impl Walk<'_> {
                 i64::from_str_radix(number.as_str(), number.radix()).ok().map(Value::Integer)
             }
             (Kind::Boolean | Kind::Scalar, DeValue::Boolean(truth)) => Some(Value::Boolean(*truth)),
-            (Kind::Text | Kind::Integer | Kind::Boolean | Kind::Scalar, _) => None,
+            (Kind::Time, DeValue::String(text)) => Some(Value::Text(text.clone().into_owned())),
+            (Kind::Time, DeValue::Datetime(moment)) => Some(Value::Text(moment.to_string())),
+            (Kind::Text | Kind::Integer | Kind::Boolean | Kind::Scalar | Kind::Time, _) => None,
         };
         match found {
             Some(value) => {

@@ -16,7 +16,8 @@ prints a file to begin with. Unknown keys are refused; of the environment, names
 `VESTIBULE_` and are no setting get a warning.
 
 In the environment a list is set entry by entry, numbered from 0, as the names below show. In a
-file `issuer` is a list of tables; this version takes exactly one.
+file each `[[issuer]]` begins one more issuer, up to 64, and each `[[rooms.rule]]` one more rule, up
+to 256.
 
 This document is made from the program's own table of keys: `vestibule config reference` prints it.
 ";
@@ -71,9 +72,11 @@ fn takes(key: &Key) -> String {
             words.join(", ")
         }
         Shape::Scalar => "string, whole number, `true` or `false`".to_owned(),
+        Shape::Time => "moment (RFC 3339)".to_owned(),
     };
     if key.is_list() {
-        format!("list of {one}s")
+        let words = matches!(key.shape, Shape::Words(_));
+        format!("list of {one}{}", if words { "" } else { "s" })
     } else if key.path.ends_with(".*") {
         format!("table; each value a {one}")
     } else {

@@ -33,18 +33,20 @@ pub fn template() -> String {
         text.push('\n');
         if place != table {
             table = place;
-            line(&mut text, &header(place));
+            // An entry without what it needs would be wrong: it begins where somebody wants one.
+            let optional = place == "rooms.rule.#";
+            line(&mut text, &format!("{}{}", if optional { "#" } else { "" }, header(place)));
         }
         describe(&mut text, key);
     }
     text
 }
 
-/// `[auth]`, `[[issuer]]`.
+/// `[auth]`, `[[issuer]]`, and `[issuer.ceiling]` for a table of its last entry.
 pub(super) fn header(place: &str) -> String {
     match place.strip_suffix(".#") {
         Some(list) => format!("[[{list}]]"),
-        None => format!("[{place}]"),
+        None => format!("[{}]", place.replace(".#", "")),
     }
 }
 
@@ -60,7 +62,7 @@ fn describe(text: &mut String, key: &Key) {
             }
         }
         Shape::Words(words) => prose(text, "", &format!("One of {}.", list(words))),
-        Shape::Text | Shape::Boolean | Shape::Scalar => {}
+        Shape::Text | Shape::Boolean | Shape::Scalar | Shape::Time => {}
     }
     match key.unset {
         Unset::Nothing { means, .. } => prose(text, "", &format!("Not set: {means}.")),
@@ -135,10 +137,19 @@ mod tests {
     fn uncommented(wanted: impl Fn(&Key) -> bool) -> String {
         let mut text = String::new();
         let mut keys = KEYS.iter();
+        let mut optional = String::new();
         for row in template().lines() {
             let key =
                 row.strip_prefix('#').filter(|rest| !rest.is_empty() && !rest.starts_with(' '));
             let plain = key.unwrap_or(row);
+            if plain.starts_with('[') {
+                // Behind a `#` it is there only if a key below it is.
+                optional.clear();
+                if key.is_some() {
+                    line(&mut optional, plain);
+                    continue;
+                }
+            }
             if plain.starts_with(|c: char| c.is_ascii_lowercase()) {
                 // Each key once, in the order of the table.
                 let key = keys.next().unwrap();
@@ -147,6 +158,7 @@ mod tests {
                 if !wanted(key) {
                     continue;
                 }
+                text.push_str(&std::mem::take(&mut optional));
             }
             line(&mut text, plain);
         }
@@ -157,7 +169,7 @@ mod tests {
     fn load(text: &str) -> Config {
         let mut config = Config::from_toml("t.toml", text, Vec::new())
             .unwrap_or_else(|error| panic!("{error}\n{text}"));
-        config.issuer.key_origin = Origin::Default;
+        config.issuers[0].key_origin = Origin::Default;
         config
     }
 
@@ -175,7 +187,9 @@ mod tests {
     #[test]
     fn what_it_calls_a_default_is_the_default() {
         let defaults = uncommented(|key| {
-            key.default().is_some() || matches!(key.unset, Unset::Refused { .. })
+            let of_sets = ["issuer.#.stale_ms", "issuer.#.end_sessions_of_removed_keys"];
+            let stands = key.default().is_some() || matches!(key.unset, Unset::Refused { .. });
+            stands && !of_sets.contains(&key.path)
         });
         assert!(defaults.contains("\nworkers = 0\n"), "{defaults}");
         assert_eq!(format!("{:?}", load(&defaults)), format!("{:?}", load(LEAST)));
@@ -183,15 +197,44 @@ mod tests {
 
     #[test]
     fn its_examples_load() {
-        let beside = ["issuer.#.secret", "issuer.#.public_key_file"];
+        // What goes with another key than the secret of the template, or needs a file.
+        let beside = [
+            "issuer.#.secret",
+            "issuer.#.public_key_file",
+            "issuer.#.jwks_file",
+            "issuer.#.jwks_url",
+            "issuer.#.discovery",
+            "issuer.#.previous_secret_file",
+            "issuer.#.algorithms.#",
+            "issuer.#.stale_ms",
+            "issuer.#.ca_file",
+            "issuer.#.end_sessions_of_removed_keys",
+        ];
         let all = load(&uncommented(|key| !beside.contains(&key.path)));
-        assert_eq!(all.issuer.iss.as_deref(), Some("https://app.example"));
+        assert_eq!(all.issuers[0].iss.as_deref(), Some("https://app.example"));
+        assert_eq!(all.issuers[0].ceiling.rooms, Some(500));
         assert!(all.warnings.is_empty(), "{:?}", all.warnings);
+        for way in ["jwks_file", "jwks_url", "discovery"] {
+            let way = format!("issuer.#.{way}");
+            let fetched = way != "issuer.#.jwks_file";
+            let text = uncommented(|key| {
+                let companion = beside.iter().skip(6).any(|path| *path == key.path);
+                let of_fetching = ["issuer.#.stale_ms", "issuer.#.ca_file"].contains(&key.path);
+                key.path == way
+                    || companion && (fetched || !of_fetching)
+                    || matches!(key.unset, Unset::Refused { .. })
+            });
+            load(&text.replace("secret = \"sesame-sesame-sesame-sesame-sesame\"\n", ""));
+        }
         for key in KEYS {
             let Unset::Empty { example } = key.unset else { continue };
             let (place, _) = key.place();
             let entry = entry(key, example);
             let text = match place {
+                "issuer.#" if key.path == "issuer.#.algorithms.#" => {
+                    let (rooms, _) = LEAST.split_once("secret").unwrap();
+                    format!("{rooms}jwks_file = 'keys.json'\n{entry}\n")
+                }
                 "issuer.#" => format!("{LEAST}{entry}\n"),
                 _ => format!("{LEAST}[{place}]\n{entry}\n"),
             };

@@ -1,5 +1,9 @@
 //! Every key by every source, and every text that tells what is wrong.
 
+mod issuer_keys;
+mod issuers;
+mod rooms;
+
 use super::*;
 use std::fs;
 
@@ -42,7 +46,8 @@ fn show(value: impl std::fmt::Debug) -> String {
     format!("{value:?}")
 }
 
-/// One row for every key but those that name a key of the issuer.
+/// One row for every key but those about the keys of an issuer (`tests/issuer_keys.rs`) and the rules
+/// about rooms (`tests/rooms.rs`): they need others beside them.
 const ROWS: &[Row] = &[
     ("listen", "\"[::1]:80\"", "[::1]:80", |c| c.listen.to_string()),
     ("workers", "3", "3", |c| show(c.workers)),
@@ -50,17 +55,31 @@ const ROWS: &[Row] = &[
     ("drain_ms", "0x10", "16", |c| show(c.drain_ms)),
     ("demo", "true", "true", |c| show(c.demo)),
     ("auth.deadline_ms", "20_000", "20000", |c| show(c.auth.deadline_ms)),
-    ("issuer.0.name", "'app'", "app", |c| c.issuer.name.to_string()),
-    ("issuer.0.iss", "'https://a'", "https://a", |c| c.issuer.iss.clone().unwrap().into()),
-    ("issuer.0.aud.0", "'chat'", "chat", |c| c.issuer.aud.join(",")),
-    ("issuer.0.algorithm", "'HS512'", "HS512", |c| c.issuer.algorithm.unwrap().into()),
-    ("issuer.0.leeway_ms", "0", "0", |c| show(c.issuer.leeway_ms)),
-    ("issuer.0.subject_claim", "'user_id'", "user_id", |c| c.issuer.subject_claim.to_string()),
-    ("issuer.0.subject_integers", "true", "true", |c| show(c.issuer.subject_integers)),
+    ("issuer.0.name", "'app'", "app", |c| c.issuers[0].name.to_string()),
+    ("issuer.0.iss", "'https://a'", "https://a", |c| c.issuers[0].iss.clone().unwrap().into()),
+    ("issuer.0.aud.0", "'chat'", "chat", |c| c.issuers[0].aud.join(",")),
+    ("issuer.0.algorithm", "'HS512'", "HS512", |c| c.issuers[0].algorithm.unwrap().into()),
+    ("issuer.0.leeway_ms", "0", "0", |c| show(c.issuers[0].leeway_ms)),
+    ("issuer.0.subject_claim", "'user_id'", "user_id", |c| c.issuers[0].subject_claim.to_string()),
+    ("issuer.0.subject_integers", "true", "true", |c| show(c.issuers[0].subject_integers)),
     ("issuer.0.required_claims.token_type", "'access'", "access", |c| {
-        c.issuer.required_claims["token_type"].as_str().unwrap().into()
+        c.issuers[0].required_claims["token_type"].as_str().unwrap().into()
     }),
-    ("issuer.0.user_prefix", "'app:'", "app:", |c| c.issuer.user_prefix.to_string()),
+    ("issuer.0.user_prefix", "'app:'", "app:", |c| c.issuers[0].user_prefix.to_string()),
+    ("issuer.0.typ", "'strict'", "Strict", |c| show(c.issuers[0].typ)),
+    ("issuer.0.max_lifetime_ms", "60000", "60000", |c| show(c.issuers[0].max_lifetime_ms.unwrap())),
+    ("issuer.0.rooms_claim", "'a/r'", "a/r", |c| c.issuers[0].claims.rooms.to_string()),
+    ("issuer.0.limits_claim", "'a/l'", "a/l", |c| c.issuers[0].claims.limits.to_string()),
+    ("issuer.0.info_claim", "'a/i'", "a/i", |c| c.issuers[0].claims.info.to_string()),
+    ("issuer.0.room_claim", "'a/1'", "a/1", |c| c.issuers[0].claims.room.to_string()),
+    ("issuer.0.allow_claim", "'a/a'", "a/a", |c| c.issuers[0].claims.allow.to_string()),
+    ("issuer.0.ceiling.messages_per_s", "21", "21", |c| {
+        show(c.issuers[0].ceiling.messages_per_s.unwrap())
+    }),
+    ("issuer.0.ceiling.rooms", "22", "22", |c| show(c.issuers[0].ceiling.rooms.unwrap())),
+    ("issuer.0.ceiling.connections", "23", "23", |c| {
+        show(c.issuers[0].ceiling.connections.unwrap())
+    }),
     ("heartbeat.interval_ms", "500", "500", |c| show(c.session.heartbeat_interval_ms)),
     ("heartbeat.timeout_ms", "600", "600", |c| show(c.session.heartbeat_timeout_ms)),
     ("gate.origins.0", "'https://a.example:8443'", "https://a.example:8443", |c| {
@@ -103,8 +122,10 @@ fn variable(path: &str) -> String {
 fn every_key_is_in_the_rows() {
     for key in keys::KEYS {
         let path = key.path.replace('#', "0").replace('*', "token_type");
-        let of_a_key = ["secret", "secret_file", "public_key_file"];
-        let elsewhere = of_a_key.iter().any(|name| path == format!("issuer.0.{name}"));
+        let elsewhere = path.starts_with("rooms.rule.0.")
+            || path
+                .strip_prefix("issuer.0.")
+                .is_some_and(|name| issuer_keys::NAMES.contains(&name));
         assert!(elsewhere || ROWS.iter().any(|row| row.0 == path), "{path} has no row");
     }
 }
@@ -126,6 +147,7 @@ fn text_value<'a>(path: &str, shown: &'a str) -> &'a str {
     match (path, shown) {
         ("limits.on_user_limit", _) => "replace_oldest",
         ("rooms.default", _) => "granted",
+        ("issuer.0.typ", _) => "strict",
         ("log.level", _) => "debug",
         ("log.format", _) => "json",
         (_, shown) => shown,
@@ -145,18 +167,23 @@ fn the_least_gives_the_published_defaults() {
     assert!(config.origins.is_empty());
     assert_eq!((config.connections_per_user, config.on_user_limit), (32, OnUserLimit::Refuse));
     assert_eq!(config.log, LogConfig { level: LogLevel::Info, format: LogFormat::Auto });
-    let issuer = config.issuer;
+    let [issuer] = config.issuers.as_slice() else { panic!("one issuer") };
     assert_eq!(
         (&*issuer.name, issuer.leeway_ms, &*issuer.subject_claim),
         ("default", 5_000, "sub")
     );
     assert_eq!(issuer.key_origin, Origin::File { name: "v.toml".into(), line: 3 });
     assert!(!issuer.subject_integers && issuer.required_claims.is_empty());
+    assert_eq!((issuer.typ, issuer.max_lifetime_ms), (TypePolicy::Lax, None));
+    assert_eq!(issuer.ceiling, Quotas::default());
+    let names = &issuer.claims;
+    let names = [&names.rooms, &names.limits, &names.info, &names.room, &names.allow];
+    assert_eq!(names.map(|name| &**name), ["rooms", "limits", "info", "room", "allow"]);
     assert_eq!(
         config.warnings,
         [
-            "the `iss` of tokens is not checked: issuer.0.iss is not set",
-            "the `aud` of tokens is not checked: issuer.0.aud is not set"
+            "issuer \"default\": the `iss` of tokens is not checked: issuer.0.iss is not set",
+            "issuer \"default\": the `aud` of tokens is not checked: issuer.0.aud is not set"
         ]
     );
 }
@@ -185,8 +212,8 @@ fn the_environment_alone_is_enough() {
         ..Sources::default()
     };
     let config = Config::load(sources).unwrap();
-    let KeyConfig::Secret(secret) = config.issuer.key else { panic!("a secret") };
-    assert_eq!(secret.reveal(), b"sesame");
+    let KeyConfig::Secret { current, .. } = &config.issuers[0].key else { panic!("a secret") };
+    assert_eq!(current.reveal(), b"sesame");
 }
 
 #[test]
@@ -198,7 +225,10 @@ fn lists_grow_by_their_numbers_whatever_the_order() {
     let pairs: Vec<(&str, &str)> = names.iter().map(|(n, v)| (n.as_str(), v.as_str())).collect();
     let config = environment(&pairs).unwrap();
     let expected: Vec<String> = (0..12).map(|at| format!("a{at}")).collect();
-    assert_eq!(config.issuer.aud.iter().map(|aud| aud.to_string()).collect::<Vec<_>>(), expected);
+    assert_eq!(
+        config.issuers[0].aud.iter().map(|aud| aud.to_string()).collect::<Vec<_>>(),
+        expected
+    );
     assert_eq!(
         texts(environment(&[("VESTIBULE_GATE__ORIGINS__1", "null")])),
         ["VESTIBULE_GATE__ORIGINS__1: gate.origins.1: entry 0 is missing: number them from 0, \
@@ -215,11 +245,11 @@ fn foreign_variables_are_ignored_with_a_word() {
         ("VESTIBULE_ISSUER", "x"),
         ("VESTIBULE_LIMITS__BRUST", "9"),
         ("VESTIBULE_listen", "0.0.0.0:1"),
-        ("VESTIBULE_ISSUER__0__JWKS_URL", "https://a"),
+        ("VESTIBULE_ISSUER__0__JWKS", "https://a"),
         ("VESTIBULES", "9"),
     ])
     .unwrap();
-    assert_eq!(config.issuer.aud.len(), 0);
+    assert_eq!(config.issuers[0].aud.len(), 0);
     let mut ignored: Vec<_> = config.warnings.iter().filter(|w| w.contains("ignored")).collect();
     ignored.sort();
     assert_eq!(
@@ -228,7 +258,7 @@ fn foreign_variables_are_ignored_with_a_word() {
             "VESTIBULE_ISSUER names a list of tables: set VESTIBULE_ISSUER__0__KEY; it is ignored",
             "VESTIBULE_ISSUER__0__AUD names a list: set VESTIBULE_ISSUER__0__AUD__0, \
              VESTIBULE_ISSUER__0__AUD__1, and so on; it is ignored",
-            "VESTIBULE_ISSUER__0__JWKS_URL is no setting; it is ignored",
+            "VESTIBULE_ISSUER__0__JWKS is no setting; it is ignored",
             "VESTIBULE_LIMITS names a table, not a value; it is ignored",
             "VESTIBULE_LIMITS__BRUST is no setting; did you mean VESTIBULE_LIMITS__BURST?; it is \
              ignored",
@@ -254,8 +284,8 @@ fn unknown_keys_are_refused_with_the_nearest_known_one() {
         ),
         ("[gate]\nplaces = 5", "v.toml:2: gate.places: unknown key; known here: origins"),
         (
-            "[[rooms.rule]]\nmatch = 'x'",
-            "v.toml:1: rooms.rule: unknown key; known here: default, history",
+            "[[rooms.rule]]\nhistory = 5",
+            "v.toml:2: rooms.rule.0.history: unknown key; known here: match, access",
         ),
         (
             "[auth.deadline_ms]\nx = 5",
@@ -265,10 +295,8 @@ fn unknown_keys_are_refused_with_the_nearest_known_one() {
     for (text, expected) in cases {
         assert_eq!(texts(file(&format!("{text}\n")))[0], *expected);
     }
-    let issuer = texts(file(&format!("{LEAST}jwks_url = 'https://a'\n")));
-    assert!(
-        issuer[0].starts_with("v.toml:4: issuer.0.jwks_url: unknown key; known here: name, iss")
-    );
+    let issuer = texts(file(&format!("{LEAST}keys = 'https://a'\n")));
+    assert!(issuer[0].starts_with("v.toml:4: issuer.0.keys: unknown key; known here: name, iss"));
 }
 
 #[test]
@@ -351,6 +379,10 @@ fn the_words_of_the_table_are_the_words_that_pass() {
     for key in keys::KEYS {
         let keys::Shape::Words(words) = key.shape else { continue };
         let path = key.path.replace('#', "0");
+        if path.starts_with("rooms.rule.") || path.starts_with("issuer.0.algorithms.") {
+            // The same words as of a key that needs no others beside it.
+            continue;
+        }
         for (word, _) in words {
             file(&document(&path, &format!("'{word}'"))).unwrap_or_else(|e| panic!("{path}: {e}"));
         }
@@ -368,13 +400,9 @@ fn what_is_missing_or_too_much_is_said() {
             "configuration: rooms.default: not set: choose \"open\" (whoever is signed in may \
              join every room) or \"granted\" (only the rooms that the token's `rooms` claim names)",
             "configuration: issuer: not set: say whose tokens are accepted, in the file \
-             ([[issuer]] with `secret`, `secret_file` or `public_key_file`) or in the environment \
-             (VESTIBULE_ISSUER__0__SECRET)",
+             ([[issuer]] with `secret_file`, `public_key_file`, `jwks_url` or another of its keys) \
+             or in the environment (VESTIBULE_ISSUER__0__SECRET)",
         ]
-    );
-    assert_eq!(
-        texts(file(&format!("{LEAST}[[issuer]]\nsecret = 'b'\n"))),
-        ["configuration: issuer: 2 are set: this version takes exactly one [[issuer]]"]
     );
     assert_eq!(
         texts(file("rooms.default = 'open'\n[issuer]\nsecret = 'b'\n"))[0],
@@ -382,8 +410,8 @@ fn what_is_missing_or_too_much_is_said() {
     );
     assert_eq!(
         texts(file("rooms.default = 'open'\n[[issuer]]\n")),
-        ["configuration: issuer.0: has no key: set `secret`, `secret_file` or \
-             `public_key_file`"]
+        ["configuration: issuer.0: has no key: set `secret`, `secret_file`, `public_key_file`, \
+             `jwks_file`, `jwks_url` or `discovery`"]
     );
     assert_eq!(
         texts(environment(&[("VESTIBULE_ISSUER__0__SECRET_FILE", "s")])),
@@ -430,8 +458,10 @@ fn files_are_found_beside_the_configuration_and_bounded() {
         [("sesame\n", &b"sesame"[..]), ("sesame\n\n", b"sesame\n"), ("base64:AAE=\r\n", &[0, 1])]
     {
         fs::write(dir.join("key"), content).unwrap();
-        let KeyConfig::Secret(secret) = load().unwrap().issuer.key else { panic!("a secret") };
-        assert_eq!(secret.reveal(), bytes);
+        let KeyConfig::Secret { current, .. } = load().unwrap().issuers.remove(0).key else {
+            panic!("a secret")
+        };
+        assert_eq!(current.reveal(), bytes);
     }
     fs::write(dir.join("key"), "\n").unwrap();
     assert!(texts(load())[0].ends_with("issuer.0.secret_file: is empty"));
@@ -439,7 +469,9 @@ fn files_are_found_beside_the_configuration_and_bounded() {
     assert!(texts(load())[0].ends_with("larger than 65536 bytes"));
     fs::write(&path, "rooms.default = 'open'\n[[issuer]]\npublic_key_file = 'key'\n").unwrap();
     fs::write(dir.join("key"), "-----BEGIN PUBLIC KEY-----\n").unwrap();
-    assert!(matches!(load().unwrap().issuer.key, KeyConfig::PublicKey(pem) if pem.len() == 27));
+    assert!(
+        matches!(load().unwrap().issuers.remove(0).key, KeyConfig::PublicKey(pem) if pem.len() == 27)
+    );
     fs::write(&path, [0xFF]).unwrap();
     assert!(texts(load())[0].ends_with("v.toml is not UTF-8"));
     fs::remove_dir_all(&dir).unwrap();
@@ -453,11 +485,11 @@ fn claims_from_the_environment_have_their_types() {
         ("VESTIBULE_ISSUER__0__REQUIRED_CLAIMS__EMAIL_VERIFIED", "true"),
     ])
     .unwrap();
-    let claims = config.issuer.required_claims;
+    let claims = &config.issuers[0].required_claims;
     assert_eq!(claims["tenant"], serde_json::json!(7));
     assert_eq!(claims["email_verified"], serde_json::json!(true));
     let dotted = file(&format!("{LEAST}required_claims = {{ 'https://a/b.c' = 'x' }}\n")).unwrap();
-    assert_eq!(dotted.issuer.required_claims["https://a/b.c"], serde_json::json!("x"));
+    assert_eq!(dotted.issuers[0].required_claims["https://a/b.c"], serde_json::json!("x"));
 }
 
 #[test]

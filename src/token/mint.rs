@@ -70,7 +70,26 @@ impl SigningKey {
     /// # Errors
     /// [`KeyFault::Damaged`] if the key cannot sign after all.
     pub fn sign(&self, claims: &str) -> Result<String, KeyFault> {
-        self.sign_with_header(&format!(r#"{{"alg":"{}","typ":"JWT"}}"#, self.algorithm), claims)
+        self.sign_as("JWT", None, claims)
+    }
+
+    /// Signs the text of `claims` as a token of the kind `typ` (such as `at+jwt`), under the name
+    /// that this key has in a set (`kid`), if it has one.
+    ///
+    /// # Errors
+    /// See [`sign`](Self::sign).
+    pub fn sign_as(
+        &self,
+        typ: &str,
+        key_id: Option<&str>,
+        claims: &str,
+    ) -> Result<String, KeyFault> {
+        let alg = self.algorithm.as_str();
+        let header = match key_id {
+            Some(key_id) => json!({ "alg": alg, "typ": typ, "kid": key_id }),
+            None => json!({ "alg": alg, "typ": typ }),
+        };
+        self.sign_with_header(&header.to_string(), claims)
     }
 
     /// Signs under any header.

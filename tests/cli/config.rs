@@ -14,7 +14,7 @@ fn a_good_configuration_is_called_good_and_warned_about() {
         (0, format!("good: the server would start with {config}, with 2 warnings\n"))
     );
     assert_eq!(err.lines().count(), 2);
-    assert!(err.starts_with("warning: the `iss` of tokens is not checked"), "{err}");
+    assert!(err.starts_with("warning: issuer \"default\": the `iss` of tokens is not"), "{err}");
     let environment = [("VESTIBULE_ISSUER__0__ISS", "a"), ("VESTIBULE_ISSUER__0__AUD__0", "b")];
     let (code, out, err) = run(&["config", "check", "--config", &config], &environment, "");
     assert_eq!((code, err.as_str()), (0, ""));

@@ -12,6 +12,7 @@ mod config;
 #[cfg(feature = "client")]
 mod connect;
 mod demo;
+mod issuers;
 mod keys;
 mod manual;
 
@@ -265,8 +266,8 @@ fn serve_listens_warns_and_stops_on_a_signal() {
         warnings,
         [
             "VESTIBULE_PORT is no setting; it is ignored",
-            "the `iss` of tokens is not checked: issuer.0.iss is not set",
-            "the `aud` of tokens is not checked: issuer.0.aud is not set",
+            "issuer \"default\": the `iss` of tokens is not checked: issuer.0.iss is not set",
+            "issuer \"default\": the `aud` of tokens is not checked: issuer.0.aud is not set",
         ]
     );
     assert!(server.get("/healthz").starts_with("HTTP/1.1 200 "));
@@ -343,7 +344,10 @@ fn mistakes_of_use_exit_with_2_and_say_what_to_do() {
         (mint(&["--secret-env", "SECRET", "--ttl", "1w"]), "15m"),
         (mint(&["--secret-env", "SECRET", "--claim", "a=b"]), "a string needs its quotes"),
         (mint(&["--secret-env", "SECRET", "--rooms", "[]"]), "write an object"),
-        (mint(&["--secret-env", "SECRET", "--algorithm", "none"]), "is none of \"HS256\""),
+        (
+            mint(&["--secret-env", "SECRET", "--algorithm", "none"]),
+            "--algorithm none: is none of HS256",
+        ),
         (mint(&["--secret-env", "SECRET", "--config", "x"]), "cannot be used with"),
         (vec!["token", "mint", "--secret-env", "SECRET"], "--sub"),
         (vec!["token", "check"], "--secret-file"),

@@ -123,7 +123,7 @@ pub(super) enum TokenCommand {
     /// Sign a token and print it, and nothing else
     Mint(Box<MintArgs>),
     /// Judge a token as the server would, and say which rule it breaks
-    Check(CheckArgs),
+    Check(Box<CheckArgs>),
 }
 
 #[derive(Args, Debug)]

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 /// Where a token's key and rules come from.
 #[derive(Args, Clone, Debug, Default)]
 pub(in super::super) struct SourceArgs {
-    /// The server's configuration file: its issuer's key and rules (the environment goes over it)
+    /// The server's configuration file: its issuers' keys and rules (the environment goes over it)
     #[arg(long, value_name = "FILE", conflicts_with_all = ["secret_file", "secret_env"])]
     pub(in super::super) config: Option<PathBuf>,
     /// A file with the shared secret; one final newline is not part of it
@@ -16,6 +16,9 @@ pub(in super::super) struct SourceArgs {
     /// The variable of the environment that has the shared secret
     #[arg(long, value_name = "NAME")]
     pub(in super::super) secret_env: Option<String>,
+    /// The issuer of that configuration, by its `name`, where it has several
+    #[arg(long, value_name = "NAME", conflicts_with_all = ["secret_file", "secret_env"])]
+    pub(in super::super) issuer: Option<String>,
     /// The algorithm, where the key leaves a choice (HS256, RS256, ES256, EdDSA, ...)
     #[arg(long, value_name = "NAME")]
     pub(in super::super) algorithm: Option<String>,
@@ -67,6 +70,9 @@ pub(in super::super) struct MintArgs {
     /// What it allows there: join, send, history, presence
     #[arg(long, value_name = "LIST", requires = "room", value_delimiter = ',')]
     pub(in super::super) allow: Vec<String>,
+    /// The name of the signing key, `kid`, where the issuer publishes several
+    #[arg(long, value_name = "ID")]
+    pub(in super::super) kid: Option<String>,
     /// A claim to add or to replace; the value is JSON, give it again for more
     #[arg(long = "claim", value_name = "NAME=JSON")]
     pub(in super::super) claims: Vec<String>,
@@ -84,6 +90,10 @@ Examples:
   vestibule token mint --key-file private.pem --algorithm RS256 --sub alice --claim 'admin=true'
   vestibule token mint --secret-file secret --sub alice --exp -1m    (one that has expired)
   vestibule token mint --secret-file secret --sub alice --room lobby --allow join,send
+  vestibule token mint --config vestibule.toml --issuer partner --sub bob    (one of several)
+
+With --config a token has the `iss`, `aud`, required claims, kind and names of claims that the
+configuration asks for. One for a single room (--room) goes into a `join`, never into the sign-in.
 
 A token that a server would refuse is made all the same, with a warning on standard error.
 There is no flag for the secret itself: arguments can be seen in the list of processes.";
@@ -105,6 +115,9 @@ const CHECK_HELP: &str = "\
 Examples:
   vestibule token check --config vestibule.toml < token
   vestibule token mint --secret-file secret --sub alice | vestibule token check --secret-file secret
+
+With several issuers the token's `iss` says whose rules judge it. Keys that the configuration takes
+from an address are fetched once.
 
 Exit codes: 0 the server would take the token, 1 it would refuse it, 2 usage or configuration.
 There is no argument for the token itself: arguments can be seen in the list of processes.";

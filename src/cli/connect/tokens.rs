@@ -36,6 +36,7 @@ impl Tokens {
         let of_a_mint = source.config.is_some()
             || source.secret_file.is_some()
             || source.secret_env.is_some()
+            || source.issuer.is_some()
             || source.algorithm.is_some()
             || source.iss.is_some()
             || !source.aud.is_empty();

@@ -1,5 +1,7 @@
 //! The table of everything that can be set: the one source of names, ranges, defaults and words.
 
+mod issuer;
+
 use super::{
     WORKERS_MAX,
     keys::{Key, Shape, Unset},
@@ -32,12 +34,36 @@ const fn words(
     Key { path, shape: Shape::Words(words), unset, meaning }
 }
 
+const fn truth(path: &'static str, meaning: &'static str) -> Key {
+    Key { path, shape: Shape::Boolean, unset: Unset::No, meaning }
+}
+
 const fn nothing(means: &'static str, example: &'static str) -> Unset {
     Unset::Nothing { means, example }
 }
 
 /// Every key, in the order of the documents.
-pub const KEYS: &[Key] = &[
+pub const KEYS: &[Key] = &join::<{ FRONT.len() + issuer::KEYS.len() + REST.len() }>();
+
+/// The parts of the table, one behind the other.
+const fn join<const N: usize>() -> [Key; N] {
+    let mut all = [truth("", ""); N];
+    let (mut part, mut parts): (&[Key], &[&[Key]]) = (FRONT, &[issuer::KEYS, REST]);
+    let mut free = all.as_mut_slice();
+    while let Some((slot, behind)) = free.split_first_mut() {
+        if let (true, Some((next, more))) = (part.is_empty(), parts.split_first()) {
+            (part, parts) = (*next, more);
+        }
+        if let Some((key, more)) = part.split_first() {
+            *slot = *key;
+            part = more;
+        }
+        free = behind;
+    }
+    all
+}
+
+const FRONT: &[Key] = &[
     text(
         "listen",
         Unset::Text("127.0.0.1:7000"),
@@ -66,13 +92,11 @@ pub const KEYS: &[Key] = &[
         "From SIGTERM to the end: clients are told to come back, each is closed at a moment of \
          its own within this time.",
     ),
-    Key {
-        path: "demo",
-        shape: Shape::Boolean,
-        unset: Unset::No,
-        meaning: "Whether a page that shows the protocol at work stands at `/`. Whoever opens it \
-                  brings a token; with `gate.origins` its own origin must be among them.",
-    },
+    truth(
+        "demo",
+        "Whether a page that shows the protocol at work stands at `/`. Whoever opens it brings a \
+         token; with `gate.origins` its own origin must be among them.",
+    ),
     number(
         "auth.deadline_ms",
         (20, 600_000),
@@ -81,72 +105,9 @@ pub const KEYS: &[Key] = &[
         "From the open WebSocket to the verdict on its first message. The protocol promises \
          10000 to clients; less draws a warning.",
     ),
-    text("issuer.#.name", Unset::Text("default"), "A name for log lines, 1 to 64 bytes."),
-    text(
-        "issuer.#.iss",
-        nothing("not checked, with a warning", "\"https://app.example\""),
-        "Who signs: the `iss` that every token must have. Set it.",
-    ),
-    text(
-        "issuer.#.aud.#",
-        nothing("not checked, with a warning", "\"chat\""),
-        "Whom tokens are for: a token's `aud` must name one of these. Set it.",
-    ),
-    text(
-        "issuer.#.secret",
-        nothing("one of the three keys must be set", "\"at least 32 bytes of randomness\""),
-        "The secret shared with whoever signs (HS256, HS384, HS512): the bytes of this text, or \
-         what `base64:` in front encodes. A file keeps it out of this one.",
-    ),
-    text(
-        "issuer.#.secret_file",
-        Unset::Refused { proposal: "\"secret\"" },
-        "The same from a file, relative to the configuration file; one final newline is not part \
-         of it. `vestibule keygen` makes one.",
-    ),
-    text(
-        "issuer.#.public_key_file",
-        nothing("one of the three keys must be set", "\"public.pem\""),
-        "The public key (PEM) of an issuer that signs with a private one (RS, PS, ES, EdDSA).",
-    ),
-    words(
-        "issuer.#.algorithm",
-        ALGORITHMS,
-        nothing("HS256 for a secret, what the key says for others but RSA", "\"HS256\""),
-        "The one algorithm that this key is used with. An RSA key leaves a choice: it must be \
-         set for it.",
-    ),
-    number(
-        "issuer.#.leeway_ms",
-        (0, 300_000),
-        MS,
-        5_000,
-        "How far the clocks of issuer and server may differ when `exp`, `nbf` and `iat` are \
-         judged.",
-    ),
-    text(
-        "issuer.#.subject_claim",
-        Unset::Text("sub"),
-        "The claim that names the user, 1 to 128 bytes.",
-    ),
-    Key {
-        path: "issuer.#.subject_integers",
-        shape: Shape::Boolean,
-        unset: Unset::No,
-        meaning: "Whether that claim may be a whole number; it becomes its decimal text.",
-    },
-    Key {
-        path: "issuer.#.required_claims.*",
-        shape: Shape::Scalar,
-        unset: Unset::Empty { example: "token_type = \"access\"" },
-        meaning: "Claims that a token must have, with exactly these values: strings, whole \
-                  numbers, true or false.",
-    },
-    text(
-        "issuer.#.user_prefix",
-        Unset::Text(""),
-        "Stands before the subject in the public name of a user, up to 64 bytes.",
-    ),
+];
+
+const REST: &[Key] = &[
     number(
         "heartbeat.interval_ms",
         (20, 3_600_000),
@@ -222,12 +183,10 @@ pub const KEYS: &[Key] = &[
     ),
     words(
         "rooms.default",
-        &[
-            ("open", "whoever is signed in may join every room"),
-            ("granted", "only the rooms that the token's `rooms` claim names"),
-        ],
+        ACCESS,
         Unset::Refused { proposal: "\"open\"" },
-        "Who may join. It must be chosen.",
+        "Who may join and send, in the rooms that no rule names. It must be chosen; with rules it \
+         may be left out and is \"granted\".",
     ),
     number(
         "rooms.history.count",
@@ -243,6 +202,18 @@ pub const KEYS: &[Key] = &[
         "bytes",
         1_048_576,
         "And how much of them. Whichever bound is reached first counts.",
+    ),
+    text(
+        "rooms.rule.#.match",
+        nothing("no start, a rule needs it", "\"team:*\""),
+        "Which rooms the rule is for: a room name whose parts between `:` may be `*` (one part) or, \
+         last, `**` (one part or more). The first rule that matches a room counts.",
+    ),
+    words(
+        "rooms.rule.#.access",
+        ACCESS,
+        nothing("no start, a rule needs it", "\"granted\""),
+        "Who may join and send there.",
     ),
     words(
         "log.level",
@@ -268,17 +239,7 @@ pub const KEYS: &[Key] = &[
     ),
 ];
 
-const ALGORITHMS: &[(&str, &str)] = &[
-    ("HS256", "HMAC with SHA-256"),
-    ("HS384", "HMAC with SHA-384"),
-    ("HS512", "HMAC with SHA-512"),
-    ("RS256", "RSA PKCS #1 v1.5 with SHA-256"),
-    ("RS384", "RSA PKCS #1 v1.5 with SHA-384"),
-    ("RS512", "RSA PKCS #1 v1.5 with SHA-512"),
-    ("PS256", "RSA PSS with SHA-256"),
-    ("PS384", "RSA PSS with SHA-384"),
-    ("PS512", "RSA PSS with SHA-512"),
-    ("ES256", "ECDSA on P-256"),
-    ("ES384", "ECDSA on P-384"),
-    ("EdDSA", "Ed25519"),
+const ACCESS: &[(&str, &str)] = &[
+    ("open", "whoever is signed in"),
+    ("granted", "only those whose token names the room, in its `rooms` claim"),
 ];

@@ -1,0 +1,141 @@
+//! The rules about rooms: which ones need a grant.
+
+use super::check::Check;
+use crate::protocol::{
+    grant::Pattern,
+    room_rules::{Access, RoomRule, RoomRules},
+};
+
+const ACCESS: &[(&str, Access)] = &[("open", Access::Open), ("granted", Access::Granted)];
+
+impl Check {
+    pub(super) fn rooms(&mut self) -> Option<RoomRules> {
+        let count = self.raw.len("rooms.rule");
+        if count > RoomRules::MAX {
+            let what = format!("{count} are set: up to {} are taken", RoomRules::MAX);
+            self.missing("rooms.rule", &what);
+            return None;
+        }
+        let rules: Vec<_> = (0..count).map(|at| self.rule(at)).collect();
+        let default = if count > 0 && self.raw.origin("rooms.default").is_none() {
+            // Who names some rooms has thought of the others: they stay closed.
+            Some(Access::Granted)
+        } else {
+            self.default_access()
+        };
+        Some(RoomRules::new(rules.into_iter().collect::<Option<_>>()?, default?))
+    }
+
+    fn default_access(&mut self) -> Option<Access> {
+        if self.raw.origin("rooms.default").is_none() {
+            self.missing(
+                "rooms.default",
+                "not set: choose \"open\" (whoever is signed in may join every room) or \
+                 \"granted\" (only the rooms that the token's `rooms` claim names)",
+            );
+        }
+        self.word("rooms.default", ACCESS)
+    }
+
+    fn rule(&mut self, at: usize) -> Option<RoomRule> {
+        let place = format!("rooms.rule.{at}");
+        let pattern = self.pattern(&place, at);
+        let key = format!("{place}.access");
+        if self.raw.origin(&key).is_none() {
+            let origin = self.raw.first_origin(&format!("{place}."));
+            let what = "not set: choose \"open\" or \"granted\"";
+            self.raw.problem(origin, &key, what.to_owned());
+        }
+        let access = self.word(&key, ACCESS);
+        Some(RoomRule { pattern: pattern?, access: access? })
+    }
+
+    fn pattern(&mut self, place: &str, at: usize) -> Option<Pattern> {
+        let key = format!("{place}.match");
+        let Some(sourced) = self.raw.get(&key) else {
+            let origin = self.raw.first_origin(&format!("{place}."));
+            let what = "not set: say which rooms the rule is for, such as \"team:*\"";
+            self.raw.problem(origin, &key, what.to_owned());
+            return None;
+        };
+        let origin = sourced.origin.clone();
+        // Left in place: later rules are compared with it.
+        let text = self.raw.text(&key)?.to_owned();
+        let Ok(pattern) = Pattern::parse(&text) else {
+            let what = format!(
+                "{text:?} is no pattern: a room name whose parts between `:` may be `*` (one part) \
+                 or, last, `**` (one part or more)"
+            );
+            self.raw.problem(origin, &key, what);
+            return None;
+        };
+        let earlier = (0..at).map(|earlier| format!("rooms.rule.{earlier}.match"));
+        let shadow =
+            earlier.into_iter().find(|key| self.raw.text(key).is_some_and(|of| covers(of, &text)));
+        if let Some(earlier) = shadow {
+            self.raw.warnings.push(format!(
+                "{origin}: {key}: {text:?} never counts: every such room is matched by {earlier}, \
+                 which stands before it"
+            ));
+        }
+        Some(pattern)
+    }
+}
+
+/// Whether every room that `narrow` matches is matched by `wide`; both are patterns.
+fn covers(wide: &str, narrow: &str) -> bool {
+    let (mut wide, mut narrow) = (wide.split(':'), narrow.split(':'));
+    loop {
+        match (wide.next(), narrow.next()) {
+            (None, None) => return true,
+            // `**` takes all that is left, but no empty part.
+            (Some("**"), Some(first)) => return !first.is_empty() && narrow.all(|s| !s.is_empty()),
+            (Some("*"), Some(part)) if !part.is_empty() && part != "**" => {}
+            (Some(one), Some(other)) if one == other => {}
+            (Some(_) | None, Some(_) | None) => return false,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::protocol::room_name::RoomRef;
+    use proptest::prelude::*;
+
+    #[test]
+    fn a_pattern_covers_what_it_matches_always() {
+        for (wide, narrow, expected) in [
+            ("team:1", "team:1", true),
+            ("team:*", "team:1", true),
+            ("team:*", "team:*", true),
+            ("team:**", "team:*", true),
+            ("team:**", "team:*:**", true),
+            ("**", "a", true),
+            ("*", "**", false),
+            ("team:1", "team:*", false),
+            ("team:*", "team:a:b", false),
+            ("team:**", "team", false),
+            ("team:*", "team:", false),
+            ("team:**", "team:a:", false),
+            ("a::b", "a::b", true),
+        ] {
+            assert_eq!(covers(wide, narrow), expected, "{wide} {narrow}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_covered_matches_nothing_else(
+            wide in "(a|b|\\*|)(:(a|b|\\*|)){0,2}(:\\*\\*)?",
+            narrow in "(a|b|\\*|)(:(a|b|\\*|)){0,2}(:\\*\\*)?",
+            room in "(a|b|)(:(a|b|)){0,3}",
+        ) {
+            let parsed = (Pattern::parse(&wide), Pattern::parse(&narrow), RoomRef::parse(&room));
+            if let (Ok(outer), Ok(inner), Ok(room)) = parsed {
+                let outside = inner.matches(room) && !outer.matches(room);
+                prop_assert!(!(outside && covers(&wide, &narrow)), "{} {} {:?}", wide, narrow, room);
+            }
+        }
+    }
+}

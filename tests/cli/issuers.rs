@@ -1,0 +1,154 @@
+//! Several issuers, room tokens, and secrets that are being replaced, as an operator meets them.
+
+use crate::{Dir, PRIVATE, PUBLIC, SECRET, check, mint, run};
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use serde_json::{Value, json};
+
+/// Two issuers: an application with a secret, a partner with a key pair.
+fn two(dir: &Dir) -> String {
+    dir.file("secret", SECRET);
+    dir.file("public.pem", PUBLIC);
+    dir.file(
+        "v.toml",
+        "[rooms]\ndefault = 'open'\n\
+         [[issuer]]\nname = 'app'\niss = 'https://app'\naud = ['chat']\nsecret_file = 'secret'\n\
+         user_prefix = 'app:'\n\
+         [[issuer]]\nname = 'partner'\niss = 'https://partner'\naud = ['chat']\n\
+         public_key_file = 'public.pem'\nuser_prefix = 'partner:'\ntyp = 'strict'\n\
+         rooms_claim = 'https://partner/rooms'\n",
+    )
+}
+
+fn part(token: &str, number: usize) -> Value {
+    let part = token.trim().split('.').nth(number).unwrap();
+    serde_json::from_slice(&URL_SAFE_NO_PAD.decode(part).unwrap()).unwrap()
+}
+
+#[test]
+fn the_token_says_which_issuer_judges_it() {
+    let dir = Dir::new("two");
+    let config = two(&dir);
+    let private = dir.file("private.pem", PRIVATE);
+    let app = mint(&["--config", &config, "--issuer", "app", "--sub", "ann"]);
+    let (code, out) = check(&["--config", &config], &app);
+    assert_eq!(code, 0, "{out}");
+    assert!(out.contains("user:    app:ann\n") && out.ends_with("issuer:  app (https://app)\n"));
+    let partner = mint(&[
+        "--config",
+        &config,
+        "--issuer",
+        "partner",
+        "--sub",
+        "ann",
+        "--key-file",
+        &private,
+        "--kid",
+        "k1",
+        "--rooms",
+        r#"{"lobby": "*"}"#,
+    ]);
+    assert_eq!(part(&partner, 0), json!({ "alg": "EdDSA", "kid": "k1", "typ": "at+jwt" }));
+    assert_eq!(part(&partner, 1)["https://partner/rooms"], json!({ "lobby": "*" }));
+    let (code, out) = check(&["--config", &config], &partner);
+    assert_eq!(code, 0, "{out}");
+    assert!(out.contains("user:    partner:ann\n"), "{out}");
+    assert!(out.ends_with("issuer:  partner (https://partner)\n"), "{out}");
+    // A key of one issuer signs nothing for another.
+    let claim = ["--claim", "iss=\"https://partner\""];
+    let forged = [&["--config", &config, "--issuer", "app", "--sub", "ann"][..], &claim].concat();
+    let (code, out) = check(&["--config", &config], &mint(&forged));
+    assert_eq!(code, 1);
+    assert!(out.starts_with("refused: "), "{out}");
+    assert!(out.ends_with("issuer:  partner (https://partner)\n"), "{out}");
+    let foreign = mint(&["--secret-env", "SECRET", "--sub", "ann", "--iss", "https://else"]);
+    let (code, out) = check(&["--config", &config], &foreign);
+    assert_eq!(code, 1);
+    assert!(out.ends_with("issuer:  none of app (https://app), partner (https://partner)\n"));
+    assert!(!out.contains("https://else"), "{out}");
+}
+
+#[test]
+fn with_several_issuers_one_must_be_named() {
+    let dir = Dir::new("named");
+    let config = two(&dir);
+    let cases: &[(&[&str], &str)] = &[
+        (
+            &["token", "mint", "--sub", "a"],
+            "several issuers: say which one with --issuer NAME; there is app, partner",
+        ),
+        (
+            &["token", "mint", "--sub", "a", "--issuer", "other"],
+            "--issuer other: no issuer has this name; there is app, partner",
+        ),
+        (&["token", "check", "--aud", "x"], "say which one with --issuer NAME"),
+        (&["token", "mint", "--sub", "a", "--issuer", "partner"], "--key-file"),
+    ];
+    for (args, text) in cases {
+        let (code, out, err) = run(&[args, &["--config", &config][..]].concat(), &[], "a.b.c");
+        assert_eq!((code, out.as_str()), (2, ""), "{args:?}: {err}");
+        assert!(err.contains(text), "{args:?}: {err}");
+    }
+    let other = mint(&["--config", &config, "--issuer", "app", "--sub", "a", "--aud", "x"]);
+    assert_eq!(part(&other, 1)["aud"], "x");
+    assert_eq!(check(&["--config", &config], &other).0, 1);
+    assert_eq!(check(&["--config", &config, "--issuer", "app", "--aud", "x"], &other).0, 0);
+}
+
+#[test]
+fn a_room_token_is_told_from_a_login() {
+    let source = ["--secret-env", "SECRET"];
+    let room = ["--sub", "ann", "--room", "team:1", "--allow", "join,send"];
+    let token = mint(&[&source[..], &room].concat());
+    let (code, out) = check(&source, &token);
+    assert_eq!(code, 0, "{out}");
+    assert!(out.starts_with("valid: a token for one room, to be sent with a `join`"), "{out}");
+    assert!(out.contains("room:    team:1\nallows:  join, send\nuser:    ann\n"), "{out}");
+    let expired = mint(&[&source[..], &room, &["--exp", "-1h"]].concat());
+    let (code, out) = check(&source, &expired);
+    assert_eq!(code, 1);
+    assert!(out.starts_with("refused, as a token for one room: `exp`"), "{out}");
+    assert!(out.contains("clients see: token_expired\n"), "{out}");
+}
+
+#[test]
+fn a_secret_is_replaced_without_a_gap() {
+    let dir = Dir::new("previous");
+    dir.file("old", SECRET);
+    dir.file("new", "another-secret-another-secret-another");
+    let text = |until: &str| {
+        format!(
+            "[rooms]\ndefault = 'open'\n[[issuer]]\niss = 'a'\naud = ['b']\nsecret_file = 'new'\n\
+             previous_secret_file = 'old'\nprevious_until = {until}\n"
+        )
+    };
+    let during = dir.file("during.toml", &text("9999-12-31T00:00:00Z"));
+    let after = dir.file("after.toml", &text("2020-01-01T00:00:00Z"));
+    let old = mint(&["--secret-env", "SECRET", "--sub", "ann", "--iss", "a", "--aud", "b"]);
+    let new = mint(&["--config", &during, "--sub", "ann"]);
+    for (config, token, expected) in
+        [(&during, &old, 0), (&during, &new, 0), (&after, &old, 1), (&after, &new, 0)]
+    {
+        let (code, out) = check(&["--config", config], token);
+        assert_eq!(code, expected, "{config}: {out}");
+    }
+    let (code, _, err) = run(&["config", "check", "--config", &after], &[], "");
+    assert_eq!(code, 0);
+    assert!(err.contains("the previous secret is no longer accepted"), "{err}");
+    // Each key is judged, and its own line named.
+    dir.file("old", "short");
+    let (code, _, err) = run(&["config", "check", "--config", &during], &[], "");
+    assert_eq!(code, 2);
+    assert!(err.contains("during.toml:7: the secret has 5 bytes"), "{err}");
+    dir.file("new", "short");
+    let both = dir.file(
+        "both.toml",
+        &format!(
+            "{}user_prefix = 'a'\n[[issuer]]\niss = 'b'\nuser_prefix = 'b'\nsecret = 'short'\n",
+            text("9999-12-31T00:00:00Z")
+        ),
+    );
+    let (code, _, err) = run(&["config", "check", "--config", &both], &[], "");
+    assert_eq!(code, 2);
+    assert!(err.contains("both.toml:6: ") && err.contains("both.toml:13: "), "{err}");
+    assert!(err.contains("2 wrong; the server would not start"), "{err}");
+}
