@@ -19,7 +19,7 @@ const ROCA_GENERATOR: u32 = 65_537;
 
 /// The Ed25519 keys whose order divides 8, in each of their encodings, the sign bit cleared: 0, 1,
 /// the two of order 8, and -1, 0 and 1 as they are around the field's prime.
-const SMALL_ORDER: [[u8; 32]; 7] = [
+pub(super) const SMALL_ORDER: [[u8; 32]; 7] = [
     [0; 32],
     little(1),
     [
@@ -106,7 +106,7 @@ fn bits(number: &[u8]) -> usize {
 }
 
 /// Whether the modulus bears the mark of CVE-2017-15361.
-fn is_roca(modulus: &[u8]) -> bool {
+pub(super) fn is_roca(modulus: &[u8]) -> bool {
     ROCA_PRIMES.iter().all(|prime| {
         let rest = modulus.iter().fold(0, |rest, byte| (rest * 256 + u32::from(*byte)) % prime);
         let powers = std::iter::successors(Some(1), |power| Some(power * ROCA_GENERATOR % prime));

@@ -1,7 +1,7 @@
 //! Which keys are taken, and that each checks only its own algorithm.
 
 use super::super::fixtures::{ED25519, P256, P384, RSA, SECRET, keys, pem};
-use super::*;
+use super::{ED25519 as ED25519_ENVELOPE, *};
 
 fn secret(text: &[u8], algorithm: Option<Algorithm>) -> Result<Algorithm, KeyFault> {
     Key::from_secret(text, algorithm).map(|key| key.algorithm())
@@ -39,6 +39,132 @@ fn the_text_of_a_key_is_no_secret() {
     {
         assert_eq!(secret(secret_is_key, None), Err(KeyFault::SecretIsKey));
     }
+}
+
+#[test]
+fn a_key_in_no_armour_is_no_secret_either() {
+    let (modulus, exponent) = rsa_parts();
+    let pkcs1 = pkcs1(&modulus, &exponent);
+    for der in [&pkcs1, &RSA.public_der, &P256.public_der, &ED25519.public_der] {
+        let lines = pem("PUBLIC KEY", der);
+        let body: Vec<&str> = lines.lines().filter(|line| !line.starts_with('-')).collect();
+        for secret_is_key in [body.concat(), body.join("\n"), body.join("\r\n") + "\r\n"] {
+            let found = secret(secret_is_key.as_bytes(), None);
+            assert_eq!(found, Err(KeyFault::SecretIsKey), "{secret_is_key}");
+        }
+        assert_eq!(secret(der, None), Err(KeyFault::SecretIsKey));
+    }
+    let marked = format!("\u{FEFF}{}", r#"{"keys":[{"kty":"EC","crv":"P-256","x":"AA"}]}"#);
+    assert_eq!(secret(marked.as_bytes(), None), Err(KeyFault::SecretIsKey));
+    // Base64 of random bytes is the usual secret, and braces are allowed.
+    assert!(secret(STANDARD.encode([0x30; 48]).as_bytes(), None).is_ok());
+    assert!(secret(b"{a-secret-in-braces-of-enough-bytes}", None).is_ok());
+}
+
+fn rsa_parts() -> (Vec<u8>, Vec<u8>) {
+    (PROVIDER.key_utils.rsa_pub_components_from_public_key)(&RSA.public_der).unwrap()
+}
+
+/// RSAPublicKey of RFC 8017, A.1.1; the numbers as they stand.
+fn pkcs1(modulus: &[u8], exponent: &[u8]) -> Vec<u8> {
+    let item = |tag: u8, body: &[u8]| {
+        let length = u16::try_from(body.len()).unwrap().to_be_bytes();
+        match body.len() {
+            ..128 => [&[tag, length[1]], body].concat(),
+            128..256 => [&[tag, 0x81, length[1]], body].concat(),
+            _ => [&[tag, 0x82, length[0], length[1]], body].concat(),
+        }
+    };
+    let number = |bytes: &[u8]| {
+        let positive = if bytes[0] < 0x80 { bytes.to_vec() } else { [&[0], bytes].concat() };
+        item(2, &positive)
+    };
+    item(0x30, &[number(modulus), number(exponent)].concat())
+}
+
+#[test]
+fn senseless_rsa_numbers_are_refused_in_pem_too() {
+    let (modulus, exponent) = rsa_parts();
+    let read = |modulus: &[u8], exponent: &[u8]| {
+        let text = pem("RSA PUBLIC KEY", &pkcs1(modulus, exponent));
+        public(&text, Some(Algorithm::Rs256))
+    };
+    assert_eq!(read(&modulus, &exponent), Ok(Algorithm::Rs256));
+    assert_eq!(read(&modulus, &[3]), Ok(Algorithm::Rs256));
+    // The library refuses some by itself.
+    for exponent in [&[1][..], &[2], &[1, 0, 0], &[2, 0, 0, 0, 1]] {
+        let fault = read(&modulus, exponent).unwrap_err();
+        let known = [KeyFault::RsaExponent, KeyFault::Damaged(Family::Rsa)];
+        assert!(known.contains(&fault), "{exponent:?}: {fault:?}");
+    }
+    let even = [&modulus[..255], &[0]].concat();
+    assert_eq!(read(&even, &exponent), Err(KeyFault::Damaged(Family::Rsa)));
+}
+
+#[test]
+fn points_beside_their_curve_are_refused() {
+    for (family, pair) in [(Family::P256, &P256), (Family::P384, &P384)] {
+        let mut der = pair.public_der.clone();
+        let last = der.len() - 1;
+        der[last] ^= 1;
+        assert_eq!(public(&pem("PUBLIC KEY", &der), None), Err(KeyFault::OffCurve(family)));
+        // Both coordinates at or over the field's prime.
+        let at = der.len() - if family == Family::P256 { 64 } else { 96 };
+        der[at..].fill(0xff);
+        assert_eq!(public(&pem("PUBLIC KEY", &der), None), Err(KeyFault::OffCurve(family)));
+    }
+}
+
+#[test]
+fn ed25519_keys_of_small_order_are_refused() {
+    let read = |key: [u8; 32]| {
+        let der = [ED25519_ENVELOPE, &key].concat();
+        public(&pem("PUBLIC KEY", &der), None)
+    };
+    for key in strength::SMALL_ORDER {
+        assert_eq!(read(key), Err(KeyFault::SmallOrder), "{key:?}");
+        let mut negative = key;
+        negative[31] |= 0x80;
+        assert_eq!(read(negative), Err(KeyFault::SmallOrder), "{negative:?}");
+    }
+    // What the rule is for: the sum of nothing is a signature over everything.
+    let neutral = DecodingKey::from_ed_der(&strength::SMALL_ORDER[1]);
+    let signature = [strength::SMALL_ORDER[1], [0; 32]].concat();
+    let checker = (PROVIDER.verifier_factory)(&library_name(Algorithm::EdDsa), &neutral).unwrap();
+    assert!(checker.verify(b"anything", &signature).is_ok());
+}
+
+#[test]
+fn few_good_keys_bear_the_mark_of_roca() {
+    let mut marked = 0;
+    // Odd numbers of 64 bits, spread by a fixed multiplier.
+    let mut number = 1_u64;
+    for _ in 0..100_000 {
+        number = number.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+        marked += usize::from(strength::is_roca(&(number | 1).to_be_bytes()));
+    }
+    assert_eq!(marked, 0);
+    // Powers of the generator bear it.
+    let power = (0..3).fold(1_u64, |power, _| power * 65_537);
+    assert!(strength::is_roca(&power.to_be_bytes()));
+    assert!(!strength::is_roca(&(power + 2).to_be_bytes()));
+}
+
+#[test]
+fn every_fault_says_what_to_do() {
+    let faults = [
+        KeyFault::OffCurve(Family::P256),
+        KeyFault::SmallOrder,
+        KeyFault::RsaExponent,
+        KeyFault::RsaRoca,
+        KeyFault::Repeated,
+        KeyFault::SecretIsKey,
+    ];
+    let sentences: Vec<String> = faults.iter().map(ToString::to_string).collect();
+    for sentence in &sentences {
+        assert!(!sentence.contains("  ") && sentence.len() > 40, "{sentence}");
+    }
+    assert!(sentences[1..].iter().all(|sentence| sentence.contains(": ")), "{sentences:?}");
 }
 
 #[test]
