@@ -12,6 +12,8 @@ use jsonwebtoken::crypto::aws_lc::DEFAULT_PROVIDER;
 use serde_json::{Value, json};
 
 mod choice;
+mod fuzz;
+mod sets;
 
 const OTHER_SECRET: &[u8] = b"another-secret-of-64-bytes-0123456789abcdef0123456789abcdef01234";
 
