@@ -114,4 +114,7 @@ impl<T> fmt::Debug for Verification<T> {
 mod fixtures;
 #[cfg(test)]
 #[cfg(feature = "server")]
+mod hostile;
+#[cfg(test)]
+#[cfg(feature = "server")]
 mod tests;

@@ -1,8 +1,7 @@
 //! Whole tokens against the verifier: what passes, and a table of what must not.
 
-use super::fixtures::{NOW, NOW_S, P256, RSA, SECRET, keys, pem, signer, verifier};
+use super::fixtures::{NOW, RSA, keys, pem, signer, verifier};
 use super::*;
-use crate::protocol::json::Kind;
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use proptest::prelude::*;
 use serde_json::json;
@@ -46,7 +45,7 @@ fn every_algorithm_signs_somebody_in() {
 
 /// Signs good claims for `ann` under `header`.
 fn under(header: &str) -> String {
-    signer().sign_with_header(header, &claims(access(json!({})))).unwrap()
+    signer().sign_with_header(header, &claims(json!({}))).unwrap()
 }
 
 /// Signs the claims of a good token with `more` put in.
@@ -60,178 +59,7 @@ fn claims(more: serde_json::Value) -> String {
     serde_json::Value::Object(mint.claims(NOW)).to_string()
 }
 
-/// A token of any text with an HS256 signature by `secret`.
-fn hs256(secret: &[u8], header: &str) -> String {
-    hs256_over(secret, header, &claims(access(json!({}))))
-}
-
-fn hs256_over(secret: &[u8], header: &str, claims: &str) -> String {
-    let input = [header, claims].map(|part| URL_SAFE_NO_PAD.encode(part)).join(".");
-    let key = aws_lc_rs::hmac::Key::new(aws_lc_rs::hmac::HMAC_SHA256, secret);
-    let tag = aws_lc_rs::hmac::sign(&key, input.as_bytes());
-    format!("{input}.{}", URL_SAFE_NO_PAD.encode(tag))
-}
-
-fn with_parts(change: impl FnOnce(&mut Vec<String>)) -> String {
-    let mut parts: Vec<String> = signed(json!({})).split('.').map(str::to_owned).collect();
-    change(&mut parts);
-    parts.join(".")
-}
-
-fn kind(claim: &'static str, expected: &'static str, found: Kind) -> Rejection {
-    ClaimFault::Kind { claim: claim.into(), expected, found }.into()
-}
-
-/// Tokens that do not even have the form of one.
-fn bad_forms() -> Vec<(&'static str, String, Rejection)> {
-    let good = saying(json!({}));
-    let row = |name, token: String, fault: FormFault| (name, token, fault.into());
-    let signature = Part::Signature;
-    vec![
-        row("nothing", String::new(), FormFault::Parts { found: 1 }),
-        row("a word", "token".into(), FormFault::Parts { found: 1 }),
-        row("dots", ".".repeat(8_192), FormFault::Parts { found: 8_193 }),
-        row("two parts", with_parts(|parts| parts.truncate(2)), FormFault::Parts { found: 2 }),
-        row("four parts", format!("{good}.AAAA"), FormFault::Parts { found: 4 }),
-        row("a JWE", format!("{good}.AAAA.AAAA"), FormFault::Encrypted),
-        row("JSON", json!({"payload": "e30"}).to_string(), FormFault::JsonSerialization),
-        row("no signature", with_parts(|parts| parts[2].clear()), FormFault::EmptyPart(signature)),
-        row("a prefix", format!("Bearer {good}"), FormFault::Alphabet(Part::Header)),
-        row("a line break", format!("{good}\n"), FormFault::Alphabet(signature)),
-        row("quotes", format!("\"{good}\""), FormFault::Alphabet(Part::Header)),
-        row("padding", format!("{good}="), FormFault::Padding(signature)),
-        row("plain base64", with_parts(|parts| parts[1] = "a+/a".into()), {
-            FormFault::Alphabet(Part::Claims)
-        }),
-        row("cut off", with_parts(|parts| parts[2].truncate(41)), FormFault::Length(signature)),
-        row("8,193 bytes", "a".repeat(8_193), FormFault::TooLong { bytes: 8_193, limit: 8_192 }),
-    ]
-}
-
-/// Tokens whose header alone refuses them; every one is signed with the right key.
-fn bad_headers() -> Vec<(&'static str, String, Rejection)> {
-    let row = |name, token: String, fault: HeaderFault| (name, token, fault.into());
-    let key = Algorithm::Hs256;
-    let mut rows = vec![
-        row("no alg", under(r#"{"typ":"JWT"}"#), HeaderFault::AlgorithmMissing),
-        row("an unknown alg", under(r#"{"alg":"HS257"}"#), HeaderFault::AlgorithmUnknown),
-        row("small letters", under(r#"{"alg":"hs256"}"#), HeaderFault::AlgorithmUnknown),
-        row("alg is a number", under(r#"{"alg":256}"#), {
-            HeaderFault::NotAString { member: "alg", found: Kind::Number }
-        }),
-        row("kid is an array", under(r#"{"alg":"HS256","kid":["a"]}"#), {
-            HeaderFault::NotAString { member: "kid", found: Kind::Array }
-        }),
-        row("a nested token", under(r#"{"alg":"HS256","cty":"JWT"}"#), HeaderFault::Nested),
-        row("an ID token", under(r#"{"alg":"HS256","typ":"id+jwt"}"#), HeaderFault::Type),
-        row("a DPoP proof", under(r#"{"alg":"HS256","typ":"dpop+jwt"}"#), HeaderFault::Type),
-    ];
-    for name in ["none", "None", "NONE", "nOnE"] {
-        let header = format!(r#"{{"alg":"{name}"}}"#);
-        rows.push(row("none", under(&header), HeaderFault::AlgorithmNone));
-    }
-    for (name, member) in [
-        (r#""crit":[]"#, "crit"),
-        (r#""crit":["exp"]"#, "crit"),
-        (r#""crit":["b64"],"b64":false"#, "crit"),
-        (r#""b64":false"#, "b64"),
-        (r#""zip":"DEF""#, "zip"),
-        (r#""enc":"A256GCM""#, "enc"),
-        (r#""epk":{}"#, "epk"),
-    ] {
-        let header = format!(r#"{{"alg":"HS256",{name}}}"#);
-        rows.push(row(name, under(&header), HeaderFault::Forbidden(member)));
-    }
-    for other in Algorithm::ALL.iter().filter(|other| **other != key) {
-        // The right key under another name, and a true signature of the other algorithm.
-        let fault = HeaderFault::AlgorithmMismatch { key, token: *other };
-        rows.push(row("renamed", under(&format!(r#"{{"alg":"{other}"}}"#)), fault));
-        let foreign = keys(*other).0.sign(&claims(access(json!({})))).unwrap();
-        rows.push(row("another algorithm", foreign, fault));
-    }
-    rows
-}
-
-/// Tokens whose signature is not the key's.
-fn bad_signatures() -> Vec<(&'static str, String, Rejection)> {
-    const HEADER: &str = r#"{"alg":"HS256"}"#;
-    let jwk =
-        r#"{"alg":"HS256","jwk":{"kty":"oct","k":"YXR0YWNrZXItYXR0YWNrZXItYXR0YWNrZXItYXQ"}}"#;
-    vec![
-        ("another secret", hs256(&[7; 64], HEADER), Rejection::Signature),
-        ("an empty secret", hs256(b"", HEADER), Rejection::Signature),
-        ("a shorter secret", hs256(&SECRET[..32], HEADER), Rejection::Signature),
-        ("its own key", hs256(b"attacker-attacker-attacker-at", jwk), Rejection::Signature),
-        ("half a MAC", with_parts(|parts| parts[2].truncate(20)), Rejection::Signature),
-        ("a longer MAC", with_parts(|parts| parts[2].insert(0, 'A')), Rejection::Signature),
-        ("zeros", with_parts(|parts| parts[2] = "A".repeat(43)), Rejection::Signature),
-        (
-            "other claims",
-            with_parts(|parts| parts[1] = URL_SAFE_NO_PAD.encode(r#"{"iss":"a"}"#)),
-            { Rejection::Signature },
-        ),
-        ("another header", with_parts(|parts| parts[0] = URL_SAFE_NO_PAD.encode(HEADER)), {
-            Rejection::Signature
-        }),
-        ("expired and forged", hs256_over(&[7; 64], HEADER, &claims(access(json!({"exp": 0})))), {
-            Rejection::Signature
-        }),
-    ]
-}
-
-/// Tokens with a good signature and bad claims.
-fn bad_claims() -> Vec<(&'static str, String, Rejection)> {
-    let early = |claim, early_ms| Rejection::NotYetValid { claim, early_ms };
-    vec![
-        ("exp is a string", signed(json!({"exp": "1"})), kind("exp", "a number", Kind::String)),
-        ("exp is null", signed(json!({"exp": null})), kind("exp", "a number", Kind::Null)),
-        ("exp is negative", signed(json!({"exp": -1})), ClaimFault::Time("exp").into()),
-        ("exp is huge", signed(json!({"exp": 1e300})), ClaimFault::Time("exp").into()),
-        ("exp in ms", signed(json!({"exp": NOW.as_ms() * 1_000})), ClaimFault::Time("exp").into()),
-        ("nbf is a boolean", signed(json!({"nbf": true})), kind("nbf", "a number", Kind::Bool)),
-        ("iat is an object", signed(json!({"iat": {}})), kind("iat", "a number", Kind::Object)),
-        ("sub is a number", signed(json!({"sub": 7})), kind("sub", "a string", Kind::Number)),
-        ("sub is empty", signed(json!({"sub": ""})), {
-            ClaimFault::SubjectLength { bytes: 0 }.into()
-        }),
-        ("sub with a NUL", signed(json!({"sub": "a\0"})), ClaimFault::SubjectControl.into()),
-        ("iss is an array", signed(json!({"iss": ["a"]})), kind("iss", "a string", Kind::Array)),
-        ("no issuer", saying(json!({"aud": "chat"})), ClaimFault::Issuer.into()),
-        ("another issuer", signed(json!({"iss": "b"})), ClaimFault::Issuer.into()),
-        ("another audience", signed(json!({"aud": ["x"]})), { ClaimFault::Audience.into() }),
-        ("a refresh token", signed(json!({"use": "refresh"})), {
-            ClaimFault::Required("use".into()).into()
-        }),
-        ("rooms is text", signed(json!({"rooms": "*"})), kind("rooms", "an object", Kind::String)),
-        (
-            "no room pattern",
-            signed(json!({"rooms": {"a b": "*"}})),
-            ClaimFault::Rooms("rooms".into()).into(),
-        ),
-        ("limits", signed(json!({"limits": {"rooms": 1.5}})), {
-            ClaimFault::Limits { claim: "limits".into(), member: "rooms" }.into()
-        }),
-        ("info is text", signed(json!({"info": "x"})), kind("info", "an object", Kind::String)),
-        ("a room token", signed(json!({"room": "a", "allow": "*"})), ClaimFault::RoomToken.into()),
-        ("early", signed(json!({"nbf": NOW_S + 6})), early("nbf", 6_000)),
-        ("issued ahead", signed(json!({"iat": NOW_S + 60, "exp": 0})), early("iat", 60_000)),
-        ("expired", signed(json!({"exp": NOW_S - 5})), Rejection::Expired { late_ms: 5_000 }),
-        ("exp 0", signed(json!({"exp": 0})), Rejection::Expired { late_ms: NOW.as_ms() }),
-    ]
-}
-
-/// Signs what `strict` accepts, with `more` put in.
-fn signed(more: serde_json::Value) -> String {
-    saying(access(more))
-}
-
-/// What `strict` asks for, and `more`.
-fn access(more: serde_json::Value) -> serde_json::Value {
-    let mut all = json!({"iss": "a", "aud": "chat", "use": "access"});
-    all.as_object_mut().expect("an object").extend(more.as_object().expect("an object").clone());
-    all
-}
-
+/// A verifier that asks for everything.
 fn strict() -> IssuerVerifier<Key> {
     verifier(IssuerRules {
         iss: Some("a".into()),
@@ -239,45 +67,6 @@ fn strict() -> IssuerVerifier<Key> {
         required_claims: [("use".into(), json!("access"))].into(),
         ..IssuerRules::default()
     })
-}
-
-#[test]
-fn every_hostile_token_meets_its_rule() {
-    let verifier = strict();
-    verifier.judge(&signed(json!({})), NOW).expect("the good one");
-    for table in [bad_forms(), bad_headers(), bad_signatures(), bad_claims()] {
-        for (name, token, expected) in table {
-            let fault = verifier.judge(&token, NOW).expect_err(name);
-            assert_eq!(fault, expected, "{name}");
-            let words = fault.to_string();
-            assert!(
-                !token.split('.').any(|part| part.len() > 8 && words.contains(part)),
-                "{words}"
-            );
-        }
-    }
-}
-
-#[test]
-fn a_public_key_is_no_secret() {
-    let rows = [(&RSA, Algorithm::Rs256), (&P256, Algorithm::Es256)];
-    for (pair, algorithm) in rows {
-        let (_, key) = keys(algorithm);
-        let verifier = IssuerVerifier::new(IssuerRules::default(), key);
-        let secrets = [
-            pair.public.as_bytes(),
-            pair.public.trim_end().as_bytes(),
-            &pair.public_der,
-            &pem("RSA PUBLIC KEY", &pair.public_der).into_bytes(),
-        ];
-        for secret in secrets {
-            let fault = verifier.judge(&hs256(secret, r#"{"alg":"HS256"}"#), NOW).unwrap_err();
-            let token = Algorithm::Hs256;
-            assert_eq!(fault, HeaderFault::AlgorithmMismatch { key: algorithm, token }.into());
-            let named = hs256(secret, &format!(r#"{{"alg":"{algorithm}"}}"#));
-            assert_eq!(verifier.judge(&named, NOW).unwrap_err(), Rejection::Signature);
-        }
-    }
 }
 
 #[test]
