@@ -20,6 +20,10 @@ pub(super) const NOW_S: i64 = 1_792_000_000;
 pub(super) const SECRET: &[u8] =
     b"0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
 
+/// A secret of somebody else's.
+pub(super) const OTHER_SECRET: &[u8] =
+    b"another-secret-another-secret-another-secret-another-secret-0123";
+
 /// A key pair in PEM.
 pub(super) struct Pair {
     pub(super) private: String,

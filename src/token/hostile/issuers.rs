@@ -7,16 +7,14 @@ use super::{
 use crate::{
     protocol::json::Kind,
     token::{
-        Algorithm, ClaimFault, HeaderFault, IssuerRules, Issuers, Key, Rejection, TypePolicy,
-        fixtures::{SECRET, keys},
+        Algorithm, ClaimFault, HeaderFault, IssuerRules, Issuers, KeyRing, Rejection, TypePolicy,
+        fixtures::{OTHER_SECRET, SECRET, keys},
     },
 };
 
-const OTHER_SECRET: &[u8] = b"another-secret-another-secret-another-secret-another-secret-0123";
-
 /// The application with HS256; a partner with ES256 and the strict policy; a second partner with
 /// HS256 and a secret of its own.
-fn house() -> Issuers<Key> {
+fn house() -> Issuers<KeyRing> {
     let partner = IssuerRules {
         iss: Some("https://partner.example".into()),
         aud: vec!["partner-chat".into()],
@@ -32,9 +30,9 @@ fn house() -> Issuers<Key> {
     };
     let app = IssuerRules { user_prefix: "app:".into(), ..app_rules() };
     Issuers::several([
-        (app, keys(Algorithm::Hs256).1),
-        (partner, keys(Algorithm::Es256).1),
-        (second, Key::from_secret(OTHER_SECRET, None).expect("a secret")),
+        (app, keys(Algorithm::Hs256).1.into()),
+        (partner, keys(Algorithm::Es256).1.into()),
+        (second, KeyRing::secret(OTHER_SECRET, None).expect("a secret")),
     ])
     .expect("three issuers")
 }

@@ -5,12 +5,12 @@ use super::{
     making::{APP, Good, app_rules, claims, claims_with, header, of, signed, under},
 };
 use crate::token::{
-    Algorithm, ClaimFault, HeaderFault, IssuerRules, Issuers, Key, TypePolicy, fixtures::keys,
+    Algorithm, ClaimFault, HeaderFault, IssuerRules, Issuers, KeyRing, TypePolicy, fixtures::keys,
 };
 use serde_json::json;
 
 /// Django with djangorestframework-simplejwt as it comes: HS256, `user_id`, `token_type`.
-fn simplejwt() -> Issuers<Key> {
+fn simplejwt() -> Issuers<KeyRing> {
     of(IssuerRules {
         subject_claim: "user_id".into(),
         subject_integers: true,

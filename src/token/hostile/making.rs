@@ -3,7 +3,8 @@
 use crate::{
     protocol::json::{FaultKind, JsonFault, Kind},
     token::{
-        Algorithm, ClaimFault, FormFault, IssuerRules, Issuers, Key, Part, Rejection, TypePolicy,
+        Algorithm, ClaimFault, FormFault, IssuerRules, Issuers, KeyRing, Part, Rejection,
+        TypePolicy,
         fixtures::{SECRET, keys},
     },
 };
@@ -13,7 +14,7 @@ use serde_json::json;
 use std::sync::LazyLock;
 
 /// A name, to whom it is shown, and a token that passes.
-pub(super) type Good = (String, Issuers<Key>, String);
+pub(super) type Good = (String, Issuers<KeyRing>, String);
 
 /// What the application asks of its tokens.
 pub(super) fn app_rules() -> IssuerRules {
@@ -26,21 +27,21 @@ pub(super) fn app_rules() -> IssuerRules {
 }
 
 /// The application that most tokens are shown to: HS256, the lax policy.
-pub(super) static APP: LazyLock<Issuers<Key>> = LazyLock::new(|| of(app_rules()));
+pub(super) static APP: LazyLock<Issuers<KeyRing>> = LazyLock::new(|| of(app_rules()));
 /// The same with the strict policy.
-pub(super) static STRICT: LazyLock<Issuers<Key>> =
+pub(super) static STRICT: LazyLock<Issuers<KeyRing>> =
     LazyLock::new(|| of(IssuerRules { types: TypePolicy::Strict, ..app_rules() }));
 /// The same with tokens of an hour at most.
-pub(super) static HOUR: LazyLock<Issuers<Key>> =
+pub(super) static HOUR: LazyLock<Issuers<KeyRing>> =
     LazyLock::new(|| of(IssuerRules { max_lifetime_ms: Some(3_600_000), ..app_rules() }));
 
-pub(super) fn of(rules: IssuerRules) -> Issuers<Key> {
-    Issuers::new(rules, keys(Algorithm::Hs256).1)
+pub(super) fn of(rules: IssuerRules) -> Issuers<KeyRing> {
+    Issuers::new(rules, keys(Algorithm::Hs256).1.into())
 }
 
 /// Nothing is asked but a signature with the key for `algorithm`, a user and a time.
-pub(super) fn bare(algorithm: Algorithm) -> Issuers<Key> {
-    Issuers::new(IssuerRules::default(), keys(algorithm).1)
+pub(super) fn bare(algorithm: Algorithm) -> Issuers<KeyRing> {
+    Issuers::new(IssuerRules::default(), keys(algorithm).1.into())
 }
 
 /// The header of good tokens.

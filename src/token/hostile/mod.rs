@@ -7,17 +7,18 @@ mod kinds;
 mod making;
 mod private;
 mod registered;
+mod rings;
 mod signatures;
 mod times;
 
-use super::{Issuers, Key, Rejection, fixtures::NOW};
+use super::{Issuers, KeyRing, Rejection, fixtures::NOW};
 use std::collections::BTreeSet;
 
 /// A token, and what must become of it.
 struct Row {
     name: String,
     token: String,
-    verifier: Issuers<Key>,
+    verifier: Issuers<KeyRing>,
     /// Shown in a `join` instead of an `auth`.
     in_join: bool,
     expected: Rejection,
@@ -26,7 +27,7 @@ struct Row {
 impl Row {
     /// Shown in an `auth`.
     fn new(
-        verifier: &Issuers<Key>,
+        verifier: &Issuers<KeyRing>,
         name: impl Into<String>,
         token: String,
         expected: impl Into<Rejection>,
@@ -58,6 +59,7 @@ fn all() -> Vec<Row> {
     let tables = [
         forms::rows,
         headers::rows,
+        rings::rows,
         signatures::rows,
         registered::rows,
         times::rows,
@@ -141,6 +143,8 @@ const RULES: &[&str] = &[
     "Header(TypeMissing",
     "Header(NotAnAccessToken",
     "Header(Nested",
+    "Key(Unnamed",
+    "Key(Unknown",
     "Signature",
     "Claim(Missing(\"exp\"",
     "Claim(Missing(\"sub\"",

@@ -6,7 +6,7 @@ use super::{
 };
 use crate::{
     protocol::json::Kind,
-    token::{ClaimFault, IssuerRules, Issuers, Key},
+    token::{ClaimFault, IssuerRules, Issuers, KeyRing},
 };
 
 pub(super) fn rows() -> Vec<Row> {
@@ -180,7 +180,7 @@ fn room_tokens() -> Vec<Row> {
     rows
 }
 
-fn namespaced() -> Issuers<Key> {
+fn namespaced() -> Issuers<KeyRing> {
     of(IssuerRules {
         subject_claim: "https://app.example/user".into(),
         subject_integers: true,

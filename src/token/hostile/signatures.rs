@@ -67,7 +67,10 @@ fn macs() -> Vec<Row> {
         forged("a MAC without its last byte", with_mac(|mac| mac[..31].to_vec())),
         forged("a MAC without its first byte", with_mac(|mac| mac[1..].to_vec())),
         forged("a MAC and a byte", with_mac(|mac| [mac, b"\0"].concat())),
-        forged("a MAC with its last bit changed", with_mac(|mac| [&mac[..31], &[mac[31] ^ 1]].concat())),
+        forged(
+            "a MAC with its last bit changed",
+            with_mac(|mac| [&mac[..31], &[mac[31] ^ 1]].concat()),
+        ),
         forged("zeros for a MAC", changed(|parts| parts[2] = "A".repeat(43))),
         forged("one byte for a MAC", changed(|parts| parts[2] = "AA".into())),
         forged("4 KiB for a MAC", changed(|parts| parts[2] = "A".repeat(4_096))),

@@ -6,14 +6,14 @@ use super::{
 };
 use crate::{
     protocol::time::Wall,
-    token::{ClaimFault, IssuerRules, Issuers, Key, Rejection, fixtures::NOW},
+    token::{ClaimFault, IssuerRules, Issuers, KeyRing, Rejection, fixtures::NOW},
 };
 
 pub(super) fn rows() -> Vec<Row> {
     [expired(), early(), order(), lifetimes()].into_iter().flatten().collect()
 }
 
-fn exact() -> Issuers<Key> {
+fn exact() -> Issuers<KeyRing> {
     of(IssuerRules { leeway_ms: 0, ..app_rules() })
 }
 
