@@ -48,130 +48,104 @@ fn by_partner(header: &str, claims: &str) -> String {
 
 pub(super) fn rows() -> Vec<Row> {
     let house = house();
-    let row = |name: &str, token: String, expected: Rejection| {
+    let shown = |(name, token, expected): Case| {
         Row::new(&house, format!("of several: {name}"), token, expected)
     };
-    let access = r#"{"alg":"ES256","typ":"at+jwt"}"#;
-    let second = |claims: &str| hs256(OTHER_SECRET, br#"{"alg":"HS256"}"#, claims.as_bytes());
-    let mismatch = |key, token| HeaderFault::AlgorithmMismatch { key, token }.into();
-    let (hs256_name, es256_name) = (Algorithm::Hs256, Algorithm::Es256);
-    let partner = claims_with(&[PARTNER, FOR_PARTNER]);
+    let in_join = |case: Case| shown(case).in_join();
+    let logins = [keys_of_others(), names(), rules()].into_iter().flatten().map(shown);
+    logins.chain(room_tokens().into_iter().map(in_join)).collect()
+}
+
+/// A name, a token, and the rule that refuses it.
+type Case = (&'static str, String, Rejection);
+
+const ACCESS: &str = r#"{"alg":"ES256","typ":"at+jwt"}"#;
+
+fn mismatch(key: Algorithm, token: Algorithm) -> Rejection {
+    HeaderFault::AlgorithmMismatch { key, token }.into()
+}
+
+fn by_second(claims: &str) -> String {
+    hs256(OTHER_SECRET, br#"{"alg":"HS256"}"#, claims.as_bytes())
+}
+
+fn keys_of_others() -> Vec<Case> {
+    let (app, partner) = (Algorithm::Hs256, Algorithm::Es256);
+    let for_partner = claims_with(&[PARTNER, FOR_PARTNER]);
+    let access = r#"{"alg":"HS256","typ":"at+jwt"}"#;
+    let plain = claims_with(&[]);
+    let sibling = hs256(SECRET, br#"{"alg":"HS512"}"#, plain.as_bytes());
     vec![
-        row(
-            "the app's key in the partner's name",
-            under(r#"{"alg":"HS256","typ":"at+jwt"}"#, &partner),
-            mismatch(es256_name, hs256_name),
-        ),
-        row("the partner's key in the app's name", by_partner(access, &claims_with(&[])), {
-            mismatch(hs256_name, es256_name)
-        }),
-        row("the app's secret in the second's name", signed(&claims_with(&[SECOND])), {
-            Rejection::Signature
-        }),
-        row(
-            "the second's secret in the app's name",
-            second(&claims_with(&[])),
-            Rejection::Signature,
-        ),
-        row("the app's secret under the partner's algorithm", under(access, &partner), {
-            Rejection::Signature
-        }),
-        row("no name", signed(&claims_without("iss")), ClaimFault::Issuer.into()),
-        row("an empty name", signed(&claims_with(&[("iss", r#""""#)])), ClaimFault::Issuer.into()),
-        row("a stranger", signed(&claims_with(&[("iss", r#""https://evil.example""#)])), {
-            ClaimFault::Issuer.into()
-        }),
-        row(
-            "a stranger, forged",
-            hs256(b"x", br#"{"alg":"HS256"}"#, claims_with(&[("iss", r#""x""#)]).as_bytes()),
-            ClaimFault::Issuer.into(),
-        ),
-        row(
-            "both names",
-            {
-                signed(&claims_with(&[(
-                    "iss",
-                    r#"["https://app.example","https://partner.example"]"#,
-                )]))
-            },
-            kind("iss", "a string", Kind::Array),
-        ),
-        row(
-            "a number",
-            signed(&claims_with(&[("iss", "1")])),
-            kind("iss", "a string", Kind::Number),
-        ),
-        row("null", signed(&claims_with(&[("iss", "null")])), kind("iss", "a string", Kind::Null)),
-        row(
-            "an object",
-            signed(&claims_with(&[("iss", "{}")])),
-            kind("iss", "a string", Kind::Object),
-        ),
-        row("true", signed(&claims_with(&[("iss", "true")])), kind("iss", "a string", Kind::Bool)),
-        row(
-            "the name in the header",
-            {
-                let header = r#"{"alg":"HS256","iss":"https://app.example"}"#;
-                under(header, &claims_without("iss"))
-            },
-            ClaimFault::Issuer.into(),
-        ),
-        row(
-            "the name in disguise of a path",
-            signed(&claims_with(&[("iss", r#""https://app.example/../partner.example""#)])),
-            ClaimFault::Issuer.into(),
-        ),
-        row("the partner for the app's audience", by_partner(access, &claims_with(&[PARTNER])), {
+        ("the app in the partner's name", under(access, &for_partner), mismatch(partner, app)),
+        ("the app as ES256", under(ACCESS, &for_partner), Rejection::Signature),
+        ("the partner in the app's name", by_partner(ACCESS, &plain), mismatch(app, partner)),
+        ("the app in the second's name", signed(&claims_with(&[SECOND])), Rejection::Signature),
+        ("the second in the app's name", by_second(&plain), Rejection::Signature),
+        ("another algorithm of the app", sibling, mismatch(app, Algorithm::Hs512)),
+    ]
+}
+
+fn names() -> Vec<Case> {
+    let iss = |value: &str| signed(&claims_with(&[("iss", value)]));
+    let nobody = || ClaimFault::Issuer.into();
+    let no_string = |found| kind("iss", "a string", found);
+    let both = r#"["https://app.example","https://partner.example"]"#;
+    let forged = hs256(b"x", br#"{"alg":"HS256"}"#, claims_with(&[("iss", r#""x""#)]).as_bytes());
+    let in_header = r#"{"alg":"HS256","iss":"https://app.example"}"#;
+    vec![
+        ("no name", signed(&claims_without("iss")), nobody()),
+        ("an empty name", iss(r#""""#), nobody()),
+        ("a stranger", iss(r#""https://evil.example""#), nobody()),
+        ("a stranger, forged", forged, nobody()),
+        ("a name behind a path", iss(r#""https://app.example/../partner.example""#), nobody()),
+        ("the name in the header", under(in_header, &claims_without("iss")), nobody()),
+        ("two names", iss(both), no_string(Kind::Array)),
+        ("a number", iss("1"), no_string(Kind::Number)),
+        ("null", iss("null"), no_string(Kind::Null)),
+        ("an object", iss("{}"), no_string(Kind::Object)),
+        ("true", iss("true"), no_string(Kind::Bool)),
+    ]
+}
+
+/// The rules of one issuer are not those of another.
+fn rules() -> Vec<Case> {
+    let late = claims_with(&[PARTNER, FOR_PARTNER, ("exp", "1792000066")]);
+    let plain = by_partner(r#"{"alg":"ES256","typ":"JWT"}"#, &claims_with(&[PARTNER, FOR_PARTNER]));
+    let unlike = signed(&claims_without("token_type"));
+    vec![
+        ("the partner for the app", by_partner(ACCESS, &claims_with(&[PARTNER])), {
             ClaimFault::Audience.into()
         }),
-        row("the partner, not strict", by_partner(r#"{"alg":"ES256","typ":"JWT"}"#, &partner), {
-            HeaderFault::NotAnAccessToken.into()
+        ("the partner, not strict", plain, HeaderFault::NotAnAccessToken.into()),
+        ("the partner, for too long", by_partner(ACCESS, &late), {
+            ClaimFault::Lifetime { ms: 66_000, limit_ms: 60_000 }.into()
         }),
-        row(
-            "the partner, for too long",
-            by_partner(access, &claims_with(&[PARTNER, FOR_PARTNER, ("exp", "1792000066")])),
-            ClaimFault::Lifetime { ms: 66_000, limit_ms: 60_000 }.into(),
-        ),
-        row("the app without what it requires", signed(&claims_without("token_type")), {
+        ("the app without what it requires", unlike, {
             ClaimFault::Required("token_type".into()).into()
         }),
-        row(
-            "the app's room token in the second's name",
-            signed(&claims_with(&[SECOND, ("room", r#""a""#), ("allow", r#""*""#)])),
+    ]
+}
+
+fn room_tokens() -> Vec<Case> {
+    let room = [("room", r#""a""#), ("allow", r#""*""#)];
+    let nameless = claims_without("iss").replace('}', r#","room":"a","allow":"*"}"#);
+    vec![
+        (
+            "a room token in the second's name",
+            { signed(&claims_with(&[SECOND, room[0], room[1]])) },
             Rejection::Signature,
-        )
-        .in_join(),
-        row(
-            "a room token without a name",
-            {
-                let claims = claims_without("iss").replace('}', r#","room":"a","allow":"*"}"#);
-                signed(&claims)
-            },
-            ClaimFault::Issuer.into(),
-        )
-        .in_join(),
-        row(
-            "another algorithm of the app",
-            {
-                let claims = claims_with(&[]);
-                let header = r#"{"alg":"HS512"}"#;
-                hs256(SECRET, header.as_bytes(), claims.as_bytes())
-            },
-            mismatch(hs256_name, Algorithm::Hs512),
         ),
+        ("a room token without a name", signed(&nameless), ClaimFault::Issuer.into()),
     ]
 }
 
 #[test]
 fn each_issuer_opens_the_door_to_its_own() {
     let house = house();
-    let access = r#"{"alg":"ES256","typ":"at+jwt"}"#;
     let tokens = [
         ("app:ann", signed(&claims_with(&[]))),
-        ("partner:ann", by_partner(access, &claims_with(&[PARTNER, FOR_PARTNER]))),
-        ("second:ann", {
-            hs256(OTHER_SECRET, br#"{"alg":"HS256"}"#, claims_with(&[SECOND]).as_bytes())
-        }),
+        ("partner:ann", by_partner(ACCESS, &claims_with(&[PARTNER, FOR_PARTNER]))),
+        ("second:ann", by_second(&claims_with(&[SECOND]))),
     ];
     let mut issuers = Vec::new();
     for (user, token) in tokens {

@@ -61,10 +61,11 @@ pub(super) fn claims(name: &str, value: &str) -> String {
     claims_with(&[(name, value)])
 }
 
-/// Good claims with members put in or over; the values are JSON text.
+/// Good claims with members put in or over, a later one over an earlier; the values are JSON text.
 pub(super) fn claims_with(more: &[(&str, &str)]) -> String {
-    let kept = CLAIMS.iter().filter(|(name, _)| !more.iter().any(|(other, _)| other == name));
-    object(kept.chain(more))
+    let all = [CLAIMS, more].concat();
+    let last = |at: usize| !all.iter().skip(at + 1).any(|(name, _)| *name == all[at].0);
+    object(all.iter().enumerate().filter(|(at, _)| last(*at)).map(|(_, member)| member))
 }
 
 /// Good claims without a member.

@@ -196,84 +196,62 @@ fn namespaced() -> Issuers<KeyRing> {
 const USER: (&str, &str) = ("https://app.example/user", "7");
 
 fn mapped() -> Vec<Row> {
-    let verifier = namespaced();
-    let row = |name: &str, claims: String, fault: ClaimFault| {
-        Row::new(&verifier, format!("mapped: {name}"), signed(&claims), fault)
+    let with = |name: &str, value: &str| signed(&claims_with(&[USER, (name, value)]));
+    let room_token = |room: &str, allow: &str| {
+        let room = ("https://app.example/room", room);
+        signed(&claims_with(&[USER, room, ("https://app.example/allow", allow)]))
     };
-    let with = |name: &str, value: &str| claims_with(&[USER, (name, value)]);
-    let mut rows = vec![
-        row("sub does not name the user", claims_with(&[]), {
+    let info = format!(r#"{{"n":"{}"}}"#, "a".repeat(1_017));
+    let unmapped = signed(&claims_with(&[USER, ("room", r#""a""#), ("allow", r#""*""#)]));
+    let logins = [
+        ("sub does not name the user", signed(&claims_with(&[])), {
             ClaimFault::Missing("https://app.example/user".into())
         }),
-        row("rooms", with("https://app.example/rooms", r#"{"a":"x"}"#), {
+        ("rooms", with("https://app.example/rooms", r#"{"a":"x"}"#), {
             ClaimFault::Rooms("https://app.example/rooms".into())
         }),
-        row("limits", with("https://app.example/limits", r#"{"rooms":"1"}"#), {
+        ("limits", with("https://app.example/limits", r#"{"rooms":"1"}"#), {
             ClaimFault::Limits { claim: "https://app.example/limits".into(), member: "rooms" }
         }),
-        row(
-            "info",
-            with("https://app.example/info", &format!(r#"{{"n":"{}"}}"#, "a".repeat(1_017))),
-            ClaimFault::InfoLength { claim: "https://app.example/info".into(), bytes: 1_025 },
-        ),
-        row(
-            "a room token",
-            claims_with(&[
-                USER,
-                ("https://app.example/room", r#""a""#),
-                ("https://app.example/allow", r#""*""#),
-            ]),
-            ClaimFault::RoomToken,
-        ),
-        row(
-            "default names make no room token",
-            claims_with(&[USER, ("room", r#""a""#), ("allow", r#""*""#)]),
-            ClaimFault::NotForRoom,
-        )
-        .in_join(),
-        row(
-            "no room",
-            claims_with(&[
-                USER,
-                ("https://app.example/room", r#""a b""#),
-                ("https://app.example/allow", r#""*""#),
-            ]),
-            ClaimFault::Room("https://app.example/room".into()),
-        )
-        .in_join(),
-        row(
-            "no permissions",
-            claims_with(&[
-                USER,
-                ("https://app.example/room", r#""a""#),
-                ("https://app.example/allow", "{}"),
-            ]),
-            ClaimFault::Allow("https://app.example/allow".into()),
-        )
-        .in_join(),
+        ("info", with("https://app.example/info", &info), {
+            ClaimFault::InfoLength { claim: "https://app.example/info".into(), bytes: 1_025 }
+        }),
+        ("a room token", room_token(r#""a""#, r#""*""#), ClaimFault::RoomToken),
     ];
-    let expected = "a string or a whole number below 2^53";
-    for value in ["-1", "1.5", "1.0", "1e3", "9007199254740992", "1e300"] {
-        let fault = kind("https://app.example/user", expected, Kind::Number);
-        let token = signed(&claims("https://app.example/user", value));
-        rows.push(Row::new(&verifier, format!("mapped: user {value}"), token, fault));
-    }
-    for (value, found) in
-        [("true", Kind::Bool), ("null", Kind::Null), ("[7]", Kind::Array), ("{}", Kind::Object)]
-    {
-        let fault = kind("https://app.example/user", "a string", found);
-        let token = signed(&claims("https://app.example/user", value));
-        rows.push(Row::new(&verifier, format!("mapped: user {value}"), token, fault));
-    }
+    let passes = [
+        ("default names make no room token", unmapped, ClaimFault::NotForRoom),
+        ("no room", room_token(r#""a b""#, r#""*""#), {
+            ClaimFault::Room("https://app.example/room".into())
+        }),
+        ("no permissions", room_token(r#""a""#, "{}"), {
+            ClaimFault::Allow("https://app.example/allow".into())
+        }),
+    ];
+    let verifier = namespaced();
+    let row = |(name, token, fault): (&str, String, ClaimFault)| {
+        Row::new(&verifier, format!("mapped: {name}"), token, fault)
+    };
+    let passes = passes.into_iter().map(|case| row(case).in_join());
+    logins.into_iter().map(row).chain(passes).chain(mapped_users()).collect()
+}
+
+/// A user who may be a whole number.
+fn mapped_users() -> Vec<Row> {
+    let verifier = namespaced();
+    let row = |claim: &str, value: &str, expected, found| {
+        let token = signed(&claims_with(&[USER, (claim, value)]));
+        Row::new(&verifier, format!("mapped: {claim} {value}"), token, kind(claim, expected, found))
+    };
+    let either = "a string or a whole number below 2^53";
+    let numbers = ["-1", "1.5", "1.0", "1e3", "9007199254740992", "1e300"];
+    let numbers = numbers.iter().map(|value| (*value, either, Kind::Number));
+    let others = KINDS.iter().filter(|(_, kind)| !matches!(kind, Kind::String | Kind::Number));
+    let values: Vec<_> =
+        numbers.chain(others.map(|(value, found)| (*value, "a string", *found))).collect();
     // What `sub` is registered as, it must be, also where it names nobody.
-    let token = signed(&claims_with(&[USER, ("sub", "-1")]));
-    rows.push(Row::new(
-        &verifier,
-        "mapped: sub is no subject",
-        token,
-        kind("sub", expected, Kind::Number),
-    ));
-    rows
+    let claims = ["https://app.example/user", "sub"];
+    let each = claims.iter().flat_map(|claim| values.iter().map(move |value| (*claim, *value)));
+    each.map(|(claim, (value, expected, found))| row(claim, value, expected, found)).collect()
 }
 
 pub(super) fn good() -> Vec<Good> {
