@@ -5,6 +5,7 @@ mod accept;
 mod autobahn;
 mod descriptors;
 mod handshake;
+mod household;
 pub(crate) mod http;
 #[cfg(test)]
 mod tests;
@@ -26,6 +27,7 @@ use crate::{
 use accept::Acceptor;
 use futures_util::stream::{FuturesUnordered, StreamExt};
 use handshake::FrontDoor;
+use household::{Household, Keeping};
 use http::Site;
 pub use http::{Demo, DemoTokens};
 use std::{
@@ -118,6 +120,8 @@ pub enum RunError {
     Start(io::Error),
     /// A worker's thread ended by itself.
     WorkerDied,
+    /// The upkeep of the verifier ended or panicked: nobody looks after its keys any more.
+    Upkeep,
     /// The listener is broken.
     Accept(io::Error),
 }
@@ -127,6 +131,7 @@ impl fmt::Display for RunError {
         match self {
             Self::Start(error) => write!(f, "a worker could not be started: {error}"),
             Self::WorkerDied => f.write_str("a worker thread ended; the log says why"),
+            Self::Upkeep => f.write_str("the verifier's upkeep ended, its keys would grow stale"),
             Self::Accept(error) => write!(f, "the listener no longer accepts: {error}"),
         }
     }
@@ -165,8 +170,14 @@ impl Server {
     /// Serves until `shutdown` is ready, then drains: `/readyz` and upgrades answer 503, sessions
     /// get `reconnect` and are closed with 1012 within `drain_ms`.
     ///
+    /// The verifier's [upkeep](Verifier::upkeep) runs beside all this until the drain is over.
+    /// `/readyz` is 503 until it says [`ready`](crate::token::House::ready), and 200 from then on:
+    /// an outage of the keys' source later is answered with 1011 or `internal`, connection by
+    /// connection, because sessions that run are served, and a load balancer that takes every
+    /// instance out at once helps nobody.
+    ///
     /// # Errors
-    /// [`RunError`] if a worker or the listener fails.
+    /// [`RunError`] if a worker, the listener or the upkeep fails.
     pub async fn run(self, shutdown: impl Future<Output = ()>) -> Result<(), RunError> {
         let Self { listener, settings } = self;
         let drain_ms = settings.drain_ms;
@@ -175,6 +186,7 @@ impl Server {
             n => n,
         };
         let addr = listener.local_addr().map_err(RunError::Accept)?;
+        let verifier = Arc::clone(&settings.verifier);
         let demo = settings.demo.clone().on(addr);
         let site = Site::new(settings.origins.clone());
         let site = Arc::new(site.with_demo(demo, settings.rules.auth.deadline_ms));
@@ -184,13 +196,18 @@ impl Server {
         let acceptor =
             Acceptor::new(listener, controls, Arc::clone(&site), door).map_err(RunError::Accept)?;
         let accepting = acceptor.run();
-        tokio::pin!(accepting);
-        site.set_ready(true);
+        let household = Household::new(Arc::clone(&site));
+        let mut keeping = Keeping::begin(&verifier, Arc::clone(&household) as _);
+        let controls = Arc::clone(&crew.controls);
+        let news = household.spread_news(&controls);
+        tokio::pin!(accepting, news);
         tokio::select! {
             biased;
             () = shutdown => {}
             _ = crew.ends.next() => return Err(RunError::WorkerDied),
+            () = keeping.ended() => return Err(RunError::Upkeep),
             error = &mut accepting => return Err(RunError::Accept(error)),
+            never = &mut news => never,
         }
         tracing::info!(drain_ms, "draining");
         site.drain();
@@ -199,6 +216,7 @@ impl Server {
             () = crew.drain(drain_ms) => Ok(()),
             // The listener answers 503 until everybody has gone.
             error = &mut accepting => Err(RunError::Accept(error)),
+            never = &mut news => never,
         }
     }
 }

@@ -48,6 +48,7 @@ impl AwaitingAuth {
             Event::Evicted(code) => Err(End::verdict(code)),
             Event::Pong
             | Event::Timer(_)
+            | Event::KeyRemoved(_)
             | Event::Verified(_)
             | Event::Refused(_)
             | Event::VerifierDown
@@ -137,6 +138,8 @@ impl Verifying {
             Event::Evicted(code) => self.refuse(code),
             Event::Pong
             | Event::Timer(_)
+            // A verdict that comes later was reached without the key.
+            | Event::KeyRemoved(_)
             | Event::Joined { .. }
             | Event::JoinRefused { .. }
             | Event::Left { .. }

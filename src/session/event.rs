@@ -1,6 +1,10 @@
 //! What can happen to a session.
 
-use crate::protocol::{close_code::CloseCode, identity::Login, time::Time};
+use crate::protocol::{
+    close_code::CloseCode,
+    identity::{Login, Signer},
+    time::Time,
+};
 use std::fmt;
 
 /// Names a request until its outcome arrives; unique within a session while in flight.
@@ -82,6 +86,8 @@ pub enum Event<'a> {
     },
     /// The user was revoked.
     Revoked,
+    /// A key is no longer one of its issuer's: what rests on it ends.
+    KeyRemoved(Signer),
     /// A newer connection of the same user takes this one's place.
     Replaced,
     /// The server stops: tell the client when to come back, serve on until `Shutdown`.
@@ -127,6 +133,7 @@ impl fmt::Debug for Event<'_> {
             }
             Self::PublishFailed { key, why } => write!(f, "PublishFailed({key:?}, {why:?})"),
             Self::Revoked => f.write_str("Revoked"),
+            Self::KeyRemoved(signer) => write!(f, "KeyRemoved({signer:?})"),
             Self::Replaced => f.write_str("Replaced"),
             Self::Draining { after_ms } => write!(f, "Draining({after_ms} ms)"),
             Self::Shutdown { after_ms } => write!(f, "Shutdown({after_ms} ms)"),
@@ -164,6 +171,7 @@ impl Event<'_> {
             | Self::Published { .. }
             | Self::PublishFailed { .. }
             | Self::Revoked
+            | Self::KeyRemoved(_)
             | Self::Replaced
             | Self::Draining { .. }
             | Self::Shutdown { .. }

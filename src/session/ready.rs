@@ -15,7 +15,7 @@ use crate::protocol::{
     close_code::CloseCode,
     error_code::ErrorCode,
     grant::Permission,
-    identity::Login,
+    identity::{Login, Signer},
     limits::SessionLimits,
     room_name::RoomRef,
     room_rules::Access,
@@ -96,6 +96,7 @@ impl Ready {
             }
             Event::PublishFailed { key, why } => self.publish_failed(turn, key, why),
             Event::Revoked => Err(End::verdict(CloseCode::Revoked)),
+            Event::KeyRemoved(signer) => self.key_removed(signer),
             Event::Replaced => Err(End::verdict(CloseCode::Replaced)),
             Event::Draining { after_ms } => {
                 turn.send(ServerMessage::Reconnect { after_ms, reason: "restart" });
@@ -105,6 +106,14 @@ impl Ready {
             Event::Slow => Err(End::verdict(CloseCode::SlowConsumer)),
             Event::Evicted(_) => Ok(()),
         }
+    }
+
+    /// The key of `signer` is gone.
+    fn key_removed<'a>(&self, signer: Signer) -> Result<(), End<'a>> {
+        if self.login.signer == signer {
+            return Err(End::verdict(CloseCode::TokenInvalid));
+        }
+        Ok(())
     }
 
     /// Whether the token has run out; a refresh that came before holds that back for a while.

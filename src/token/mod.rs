@@ -79,15 +79,20 @@ pub trait Verifier: Send + Sync + 'static {
     }
 }
 
-/// The work of a verifier beside the judging; it ends with its server, never before.
+/// The work of a verifier beside the judging. It runs as a task of its own, ends with its server
+/// and never before: if it returns or panics, the server ends too, because its keys would grow
+/// stale unnoticed.
 pub type Upkeep = Pin<Box<dyn Future<Output = ()> + Send>>;
 
 /// The server as the upkeep of its verifier sees it.
 pub trait House: Send + Sync {
-    /// Credentials can be judged from now on: `/readyz` may say so.
+    /// Credentials can be judged from now on: `/readyz` may say so. There is no way back: a source
+    /// that fails later is for each credential to meet.
     fn ready(&self);
 
-    /// A key is no longer one of its issuer's: ends the sessions whose token it signed.
+    /// A key is no longer one of its issuer's: ends the sessions whose token it signed, and the
+    /// memberships that rest on a room token of it. Call it when no verdict is reached with that
+    /// key any more.
     fn key_removed(&self, signer: Signer);
 }
 

@@ -4,7 +4,10 @@ use super::{Control, Place, clock::Clock, turn::Rooms, wheel::Wheel};
 use crate::{
     connection::{Connection, Desk, Entrance, Terms},
     gate::users,
-    protocol::time::{Now, Time},
+    protocol::{
+        identity::Signer,
+        time::{Now, Time},
+    },
     room::ConnKey,
     session::Event,
 };
@@ -18,6 +21,9 @@ use std::{
     task::{Context, Poll, Waker},
 };
 use tokio::sync::mpsc;
+
+/// Connections that are asked at a time whether they rest on a key that is gone.
+const REVIEWED_AT_ONCE: usize = 256;
 
 /// The table of one worker.
 #[derive(Debug)]
@@ -181,6 +187,22 @@ impl Core {
         self.with(key, |connection, desk| connection.on_event(Event::Replaced, desk));
         self.flush(key);
         self.carry_out();
+    }
+
+    /// The key of `signer` is gone: tells the next connections, from this place of the table on.
+    /// Returns the place to go on from, `None` behind the last one. Whoever enters meanwhile was
+    /// judged without the key.
+    pub(super) fn remove_key(&mut self, signer: Signer, from: usize) -> Option<usize> {
+        self.tick();
+        let next = from + REVIEWED_AT_ONCE;
+        for place in from..next.min(self.connections.capacity()) {
+            if let Some(connection) = self.connections.get_mut(place) {
+                connection.on_event(Event::KeyRemoved(signer), &mut self.desk);
+                connection.flush(&mut self.desk);
+            }
+        }
+        self.carry_out();
+        (next < self.connections.capacity()).then_some(next)
     }
 
     /// Ends every connection at a time of its own from `from_ms` to `to_ms` from now.

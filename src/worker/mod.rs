@@ -15,6 +15,7 @@ pub(crate) mod wheel;
 
 use crate::{
     connection::{Entrance, Shared, Terms},
+    protocol::identity::Signer,
     room::{ConnKey, WorkerIndex},
 };
 use clock::Clock;
@@ -42,6 +43,8 @@ pub(crate) enum Control {
     Accept(std::net::TcpStream, SocketAddr),
     /// A newer connection of the same user takes the place of this one.
     Replace(ConnKey),
+    /// A key is gone: end the sessions that rest on it.
+    RemoveKey(Signer),
     /// End every connection within this time, in milliseconds, then return.
     Drain(u64),
 }
@@ -118,6 +121,7 @@ impl Worker {
             match control {
                 Control::Accept(stream, peer) => self.accept(stream, peer),
                 Control::Replace(key) => self.core.borrow_mut().replace(key),
+                Control::RemoveKey(signer) => self.remove_key(signer).await,
                 Control::Drain(within_ms) => return self.drain(within_ms, &mut controls).await,
             }
         }
@@ -138,6 +142,15 @@ impl Worker {
         });
     }
 
+    /// Asks every session whether it rests on a key that is gone, some at a time.
+    async fn remove_key(&self, signer: Signer) {
+        let mut next = Some(0);
+        while let Some(from) = next {
+            next = self.core.borrow_mut().remove_key(signer, from);
+            task::yield_now().await;
+        }
+    }
+
     /// Spreads the ends of all connections over the time that there is.
     async fn drain(&self, within_ms: u64, controls: &mut mpsc::Receiver<Control>) {
         let (from, to) = LAST_CALLS_PERCENT;
@@ -152,6 +165,7 @@ impl Worker {
                 control = controls.recv() => match control {
                     Some(Control::Accept(stream, peer)) => self.accept(stream, peer),
                     Some(Control::Replace(key)) => self.core.borrow_mut().replace(key),
+                    Some(Control::RemoveKey(signer)) => self.remove_key(signer).await,
                     Some(Control::Drain(_)) => {}
                     None => return,
                 },

@@ -49,9 +49,9 @@ impl Site {
         Self { stage: Stage::new(demo, deadline_ms), ..self }
     }
 
-    /// Says whether sessions can be opened: `/readyz` follows.
-    pub(crate) fn set_ready(&self, ready: bool) {
-        self.ready.store(ready, Ordering::Relaxed);
+    /// Sessions can be opened: `/readyz` says so, until the drain.
+    pub(crate) fn set_ready(&self) {
+        self.ready.store(true, Ordering::Relaxed);
     }
 
     /// From now on upgrades and `/readyz` answer 503.

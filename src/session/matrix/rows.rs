@@ -7,7 +7,7 @@ use super::{
     },
     bench::{AUTH, Bench, GRANT, login},
 };
-use crate::protocol::close_code::CloseCode;
+use crate::protocol::{close_code::CloseCode, identity::Signer};
 
 /// One event.
 pub(super) struct Row {
@@ -129,6 +129,8 @@ pub(super) const ROWS: &[Row] = &[
     row("heartbeat lost, outbox not empty", |bench| lose_heartbeat(bench, true)).under(no_deadline),
     // What the server decides.
     row("revoked", |_| Event::Revoked),
+    row("key removed", |_| Event::KeyRemoved(Signer::default())),
+    row("key removed, another one's", |_| Event::KeyRemoved(Signer::from_number(1))),
     row("replaced", |_| Event::Replaced),
     row("draining", |_| Event::Draining { after_ms: 5_000 }),
     row("shutdown", |_| Event::Shutdown { after_ms: 5_000 }),

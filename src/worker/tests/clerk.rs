@@ -13,7 +13,7 @@ use std::{future, sync::Arc, time::Duration};
 use tokio::time::{Instant, sleep_until};
 
 /// Reads tokens such as `ann`, `bad`, `ann after=500` (a lookup that takes half a second),
-/// `ann never` (one that hangs), `ann life=20000` and `ann grant={"den":["join"]}`.
+/// `ann never` (one that hangs), `ann life=20000`, `ann grant={"den":["join"]}` and `ann signer=7`.
 #[derive(Debug)]
 pub(super) struct Clerk;
 
@@ -55,7 +55,7 @@ fn judge(text: &str, now: Wall) -> Result<Box<Login>, Rejection> {
         leeway_ms: 0,
         issued_at: None,
         mark: text.bytes().fold(7, |mark, byte| mark * 31 % 1_000_003 + u64::from(byte)),
-        signer: Signer::default(),
+        signer: Signer::from_number(number(text, "signer=").unwrap_or_default()),
     }))
 }
 

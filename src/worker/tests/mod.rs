@@ -6,6 +6,7 @@ mod clerk;
 mod closing;
 mod drain;
 mod house;
+mod keys;
 mod peer;
 mod pipe;
 mod random;

@@ -62,7 +62,7 @@ async fn readiness_follows_the_server() {
     let site = site();
     let is_ready = async || get("/readyz", &site).await.starts_with("HTTP/1.1 200 ");
     assert!(!is_ready().await, "not before it is said");
-    site.set_ready(true);
+    site.set_ready();
     assert!(is_ready().await);
     site.drain();
     let answer = get("/readyz", &site).await;

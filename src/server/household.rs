@@ -1,0 +1,79 @@
+//! The server as the upkeep of its verifier sees it: readiness, and keys that are gone.
+
+use super::http::Site;
+use crate::{
+    protocol::identity::Signer,
+    token::{House, Upkeep, Verifier},
+    worker::Control,
+};
+use parking_lot::Mutex;
+use std::{mem, sync::Arc};
+use tokio::{
+    sync::{Notify, mpsc},
+    task::JoinSet,
+};
+
+/// Passes on what the upkeep of a verifier has to say.
+#[derive(Debug)]
+pub(super) struct Household {
+    site: Arc<Site>,
+    /// Keys that the workers have not heard of yet: each once, so that the keys of all issuers
+    /// bound it.
+    removed: Mutex<Vec<Signer>>,
+    news: Notify,
+}
+
+impl Household {
+    pub(super) fn new(site: Arc<Site>) -> Arc<Self> {
+        Arc::new(Self { site, removed: Mutex::default(), news: Notify::new() })
+    }
+
+    /// Tells every worker of each key that is gone, for as long as it is polled.
+    pub(super) async fn spread_news(&self, workers: &[mpsc::Sender<Control>]) -> ! {
+        loop {
+            self.news.notified().await;
+            let removed = mem::take(&mut *self.removed.lock());
+            for signer in removed {
+                tracing::info!("a key is gone, the sessions that rest on it end");
+                for worker in workers {
+                    // One that is gone has no sessions.
+                    let _ = worker.send(Control::RemoveKey(signer)).await;
+                }
+            }
+        }
+    }
+}
+
+impl House for Household {
+    fn ready(&self) {
+        self.site.set_ready();
+    }
+
+    fn key_removed(&self, signer: Signer) {
+        let mut removed = self.removed.lock();
+        if !removed.contains(&signer) {
+            removed.push(signer);
+        }
+        self.news.notify_one();
+    }
+}
+
+/// The upkeep of a verifier at work, on a task of its own: its panic is not the server's, and its
+/// slowness delays nobody. It ends with this value.
+#[derive(Debug)]
+pub(super) struct Keeping(JoinSet<()>);
+
+impl Keeping {
+    pub(super) fn begin(verifier: &Arc<dyn Verifier>, house: Arc<dyn House>) -> Self {
+        let upkeep: Upkeep = Arc::clone(verifier).upkeep(house);
+        let mut tasks = JoinSet::new();
+        tasks.spawn(upkeep);
+        Self(tasks)
+    }
+
+    /// Ready if the upkeep ended or panicked, which it must not.
+    pub(super) async fn ended(&mut self) {
+        // There is one task, so the set is not empty the first time.
+        let _ = self.0.join_next().await;
+    }
+}

@@ -1,0 +1,64 @@
+//! A key that is gone takes along what rests on it, on every worker, and nothing else.
+
+use super::{
+    clerk::wait,
+    house::{House, everywhere},
+    peer::{auth, join, message},
+};
+use crate::{protocol::identity::Signer, worker::Control};
+
+async fn remove(house: &House, number: u64) {
+    for control in house.controls.iter() {
+        let told = control.send(Control::RemoveKey(Signer::from_number(number))).await;
+        told.expect("a worker that listens");
+    }
+}
+
+#[test]
+fn sessions_of_a_removed_key_end_and_others_go_on() {
+    everywhere(async |house| {
+        // More than are asked at a time, on each worker.
+        let mut peers = Vec::new();
+        for n in 0..600 {
+            let mut peer = house.connect();
+            peer.send(&auth(&format!("user{n} signer={}", n % 3))).await;
+            peers.push(peer);
+        }
+        for peer in &mut peers {
+            peer.expect("auth_ok").await;
+        }
+        let mut unknown = house.connect();
+        let mut verifying = house.connect();
+        verifying.send(&auth("ann after=500 signer=1")).await;
+        wait(1).await;
+        remove(house, 1).await;
+        wait(1).await;
+        for (mut peer, n) in peers.into_iter().zip(0..) {
+            if n % 3 == 1 {
+                assert_eq!(peer.ending().await.verdict(), ("token_invalid", 4411));
+            } else {
+                peer.send(&join("den")).await;
+                while peer.text().await["type"] != "joined" {}
+            }
+        }
+        // Whoever has no verdict yet gets the verifier's.
+        verifying.expect("auth_ok").await;
+        unknown.send(&auth("bob")).await;
+        unknown.expect("auth_ok").await;
+    });
+}
+
+#[test]
+fn a_refresh_with_another_key_moves_a_session_over() {
+    everywhere(async |house| {
+        let (mut ann, _) = house.enter_room("ann signer=1", "den").await;
+        ann.send(&auth("ann signer=2")).await;
+        ann.expect("auth_ok").await;
+        remove(house, 1).await;
+        wait(1).await;
+        ann.send(&message("den", 1)).await;
+        ann.expect("message").await;
+        remove(house, 2).await;
+        assert_eq!(ann.ending().await.verdict(), ("token_invalid", 4411));
+    });
+}
