@@ -7,7 +7,7 @@
 //!
 //! | room | what lives there |
 //! |---|---|
-//! | [`protocol`] | the wire vocabulary: messages, codes, names, limits |
+//! | [`protocol`], `fetch` | the wire vocabulary: messages, codes, names, limits; a bounded GET |
 //! | [`session`], [`token`] | the state machine of one connection; who a token speaks for |
 //! | `outbox`, `config` | frames that wait for one connection; the checked configuration |
 //! | `gate`, `room`, `broker` | who may come in; who is here; what was said, in order |
@@ -29,6 +29,8 @@ pub mod client;
 pub mod config;
 #[cfg(feature = "server")]
 pub(crate) mod connection;
+#[cfg(feature = "server")]
+pub mod fetch;
 #[cfg(feature = "server")]
 pub(crate) mod gate;
 #[cfg(feature = "server")]

@@ -15,7 +15,7 @@ use std::{collections::BTreeSet, process::Command};
 /// The rows of the house, from the ground up. A row imports only rows below it; modules of one
 /// row do not know each other.
 const ROWS: [&[&str]; 8] = [
-    &["protocol"],
+    &["protocol", "fetch"],
     &["session", "token", "outbox", "metrics", "config"],
     &["gate", "room", "broker"],
     &["relay"],
@@ -183,6 +183,13 @@ fn only_the_verifier_names_the_jwt_crate() {
 }
 
 #[test]
+fn only_the_client_of_documents_names_tls() {
+    for file in sources().filter(|file| file.code.contains("rustls")) {
+        assert!(file.path.starts_with("src/fetch/"), "{} names rustls", file.path);
+    }
+}
+
+#[test]
 fn the_core_touches_neither_the_world_nor_the_clock() {
     let forbidden = [
         "std::fs",
@@ -224,6 +231,7 @@ fn the_core_depends_on_nothing_of_the_shell() {
         "mio",
         "socket2",
         "rustix",
+        "rustls",
         "tungstenite",
         "tokio_tungstenite",
         "hyper",

@@ -19,6 +19,8 @@ mod pem;
 pub mod rejection;
 #[cfg(feature = "server")]
 pub mod ring;
+#[cfg(feature = "server")]
+pub mod source;
 pub mod verifier;
 
 pub use algorithm::{Algorithm, Family};
