@@ -174,13 +174,13 @@ fn limits_of_the_core() -> BTreeMap<&'static str, u64> {
     all
 }
 
-fn limits_of_a_session() -> [(&'static str, u64); 20] {
+fn limits_of_a_session() -> [(&'static str, u64); 21] {
     let it = SessionLimits::default();
     let SessionLimits { message_bytes, transport_bytes, fragments, messages_per_s, burst, .. } = it;
     let SessionLimits { joins_per_s, others_per_s, others_burst, rooms, in_flight, .. } = it;
     let SessionLimits { refreshes_per_s, refreshes_burst, .. } = it;
     let SessionLimits { outbox_bytes, refusals, bugs, bug_window_ms, .. } = it;
-    let SessionLimits { invalid_refreshes, refresh_grace_ms, .. } = it;
+    let SessionLimits { invalid_refreshes, refresh_grace_ms, session_age_ms, .. } = it;
     let SessionLimits { heartbeat_interval_ms, heartbeat_timeout_ms, .. } = it;
     [
         ("message_bytes", message_bytes.into()),
@@ -201,6 +201,7 @@ fn limits_of_a_session() -> [(&'static str, u64); 20] {
         ("bug_window_ms", bug_window_ms),
         ("invalid_refreshes", invalid_refreshes.into()),
         ("refresh_grace_ms", refresh_grace_ms),
+        ("session_age_ms", session_age_ms),
         ("heartbeat_interval_ms", heartbeat_interval_ms),
         ("heartbeat_timeout_ms", heartbeat_timeout_ms),
     ]
@@ -464,6 +465,7 @@ fn said_by_the_server() -> Vec<ServerMessage<'static>> {
         ServerMessage::Ping,
         ServerMessage::Pong { id: None, payload: text("awake?") },
         ServerMessage::Reconnect { after_ms: 7_400, reason: CloseCode::Restart.name() },
+        ServerMessage::Reconnect { after_ms: 310, reason: "session_age" },
         error(ErrorCode::NotJoined, None),
         error(ErrorCode::RateLimited, Some(100)),
         ServerMessage::Fatal { id: None, code: CloseCode::AuthRequired, retry_after_ms: None },

@@ -27,7 +27,7 @@ pub(crate) struct Shared {
     pub(crate) verifier: Arc<dyn Verifier>,
     /// Connections of each user.
     pub(crate) users: Users,
-    /// The most connections of one user.
+    /// Connections of one user, where token and issuer say nothing.
     pub(crate) connections_per_user: u32,
     /// Places for lookups of the verifier.
     pub(crate) verifications: Arc<Semaphore>,
@@ -105,8 +105,7 @@ impl Desk {
     /// Asks the table of users for a place.
     pub(super) fn admit(&mut self, key: ConnKey, login: &Login) -> bool {
         let place = Place { worker: self.worker, connection: key.into() };
-        let most = self.shared.connections_per_user;
-        let cap = login.quotas.connections.map_or(most, |asked| asked.clamp(1, most));
+        let cap = login.connections(self.shared.connections_per_user);
         match self.shared.users.admit(&login.identity, place, cap) {
             Admission::Admitted => true,
             Admission::Replacing(oldest) => {

@@ -64,6 +64,29 @@ impl Login {
     }
 }
 
+impl Login {
+    /// Messages a second, on a server whose default this is.
+    pub fn messages_per_s(&self, default: u32) -> u32 {
+        quota(self.quotas.messages_per_s, self.ceiling.messages_per_s, default)
+    }
+
+    /// Rooms of one connection, on a server whose default this is.
+    pub fn rooms(&self, default: u32) -> u32 {
+        quota(self.quotas.rooms, self.ceiling.rooms, default)
+    }
+
+    /// Connections of the user, on a server whose default this is.
+    pub fn connections(&self, default: u32) -> u32 {
+        quota(self.quotas.connections, self.ceiling.connections, default)
+    }
+}
+
+/// What is `asked` for, the default if nothing is, between 1 and the ceiling; without one that is
+/// the default, so that a token only lowers it.
+fn quota(asked: Option<u32>, ceiling: Option<u32>, default: u32) -> u32 {
+    asked.unwrap_or(default).min(ceiling.unwrap_or(default)).max(1)
+}
+
 /// Tells one key of one issuer from another: opaque, and the same as long as the process runs.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Signer(u64);
@@ -126,6 +149,30 @@ mod tests {
         assert_eq!(identity(None), identity(None));
         assert_ne!(identity(None), identity(Some("")));
         assert_ne!(identity(Some("a")), identity(Some("b")));
+    }
+
+    #[test]
+    fn a_quota_moves_between_one_and_the_ceiling() {
+        for (asked, ceiling, given) in [
+            (None, None, 10),
+            (Some(3), None, 3),
+            (Some(30), None, 10),
+            (Some(0), None, 1),
+            (Some(30), Some(50), 30),
+            (Some(80), Some(50), 50),
+            (None, Some(50), 10),
+            (None, Some(5), 5),
+            (Some(80), Some(5), 5),
+            (Some(80), Some(0), 1),
+        ] {
+            assert_eq!(quota(asked, ceiling, 10), given, "{asked:?} under {ceiling:?}");
+        }
+        let all =
+            |n| Quotas { messages_per_s: Some(n), rooms: Some(n + 1), connections: Some(n + 2) };
+        let login = Login::new(identity(None), Wall::from_ms(1));
+        let login = Login { quotas: all(100), ceiling: all(200), ..login };
+        let given = (login.messages_per_s(10), login.rooms(10), login.connections(10));
+        assert_eq!(given, (100, 101, 102));
     }
 
     #[test]

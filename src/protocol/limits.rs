@@ -58,6 +58,9 @@ pub struct SessionLimits {
     pub invalid_refreshes: u32,
     /// The longest that a pending refresh holds the expiry back, in milliseconds.
     pub refresh_grace_ms: u64,
+    /// How long a session may last, in milliseconds, up to a tenth less so that not all end at
+    /// once; 0 is for ever.
+    pub session_age_ms: u64,
     /// Between two server Pings, in milliseconds (plus or minus 10 %).
     pub heartbeat_interval_ms: u64,
     /// From a Ping to the last sign of life, in milliseconds.
@@ -85,6 +88,7 @@ impl Default for SessionLimits {
             bug_window_ms: 60_000,
             invalid_refreshes: 3,
             refresh_grace_ms: 10_000,
+            session_age_ms: 0,
             heartbeat_interval_ms: 25_000,
             heartbeat_timeout_ms: 10_000,
         }

@@ -1,6 +1,6 @@
 //! Signs of life: when to send a Ping, and when the peer counts as gone.
 
-use super::event::Pulse;
+use super::{dice::Dice, event::Pulse};
 use crate::protocol::{limits::SessionLimits, time::Time};
 
 /// The heartbeat of one session.
@@ -12,8 +12,8 @@ pub(super) struct Heartbeat {
     unanswered: Option<Time>,
     /// When the running interval began.
     since: Time,
-    /// Spreads the intervals: a number of the shell's, stirred at each use.
-    dice: u32,
+    /// Spreads the intervals.
+    dice: Dice,
 }
 
 /// What a look at the clock asks for.
@@ -30,7 +30,7 @@ pub(super) enum Beat {
 
 impl Heartbeat {
     pub(super) fn begin(now: Time, seed: u32, limits: &SessionLimits) -> Self {
-        let mut heartbeat = Self { due: now, unanswered: None, since: now, dice: seed };
+        let mut heartbeat = Self { due: now, unanswered: None, since: now, dice: Dice::new(seed) };
         heartbeat.plan(now, limits);
         heartbeat
     }
@@ -73,16 +73,9 @@ impl Heartbeat {
     /// The next Ping is due one interval from `now`, give or take a tenth.
     fn plan(&mut self, now: Time, limits: &SessionLimits) {
         let tenth = limits.heartbeat_interval_ms / 10;
-        let spread = u64::from(self.roll()) % (2 * tenth + 1);
+        let spread = self.dice.up_to(2 * tenth);
         self.since = now;
         self.due = now + (limits.heartbeat_interval_ms - tenth + spread);
-    }
-
-    /// The next number of PCG-RXS-M-XS 32.
-    fn roll(&mut self) -> u32 {
-        self.dice = self.dice.wrapping_mul(747_796_405).wrapping_add(2_891_336_453);
-        let word = ((self.dice >> ((self.dice >> 28) + 4)) ^ self.dice).wrapping_mul(277_803_737);
-        (word >> 22) ^ word
     }
 }
 

@@ -7,6 +7,7 @@
 
 pub mod action;
 mod budget;
+mod dice;
 mod entry;
 pub mod event;
 mod heartbeat;

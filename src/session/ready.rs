@@ -3,6 +3,7 @@
 use super::{
     Action, Event, Pulse,
     budget::Budget,
+    dice::Dice,
     heartbeat::{Beat, Heartbeat},
     in_flight::InFlight,
     life::{Warning, ends_at, on_clock},
@@ -23,6 +24,13 @@ use crate::protocol::{
     time::{Now, Time},
 };
 
+/// A session may end by its age divided by this before its time.
+const AGE_SPREAD: u64 = 10;
+/// When a session retires that has no age to reach.
+const NEVER: Time = Time::from_ms(u64::MAX);
+/// The longest delay of a client whose session was old enough, in milliseconds.
+const RETURN_MS: u64 = 1_000;
+
 /// A session whose verdict was good.
 #[derive(Debug)]
 pub(super) struct Ready {
@@ -35,6 +43,8 @@ pub(super) struct Ready {
     rates: Rates,
     bugs: Budget,
     heartbeat: Heartbeat,
+    /// When it has lasted as long as a session may.
+    retires: Time,
 }
 
 impl Ready {
@@ -51,6 +61,7 @@ impl Ready {
             rates: Rates::default(),
             bugs: Budget::default(),
             heartbeat: Heartbeat::begin(turn.now.time, turn.about.seed, limits),
+            retires: retirement(turn),
         };
         ready.welcome(turn, id, false);
         ready
@@ -99,6 +110,8 @@ impl Ready {
             Event::KeyRemoved(signer) => self.key_removed(signer),
             Event::Replaced => Err(End::verdict(CloseCode::Replaced)),
             Event::Draining { after_ms } => {
+                // The drain ends it in time, and has told when to come back.
+                self.retires = NEVER;
                 turn.send(ServerMessage::Reconnect { after_ms, reason: "restart" });
                 Ok(())
             }
@@ -127,7 +140,7 @@ impl Ready {
         let hold = self.refresh.as_ref().map(|pending| pending.hold_until);
         let end = hold.unwrap_or_else(|| on_clock(now, ends_at(&self.login)));
         let beat = self.heartbeat.deadline(limits);
-        let first = end.min(beat);
+        let first = end.min(beat).min(self.retires);
         self.warning.deadline(now).map_or(first, |warning| first.min(warning))
     }
 
@@ -153,11 +166,11 @@ impl Ready {
     }
 
     fn messages_per_s(&self, about: &About) -> u32 {
-        lower(self.login.quotas.messages_per_s, about.rules.session.messages_per_s)
+        self.login.messages_per_s(about.rules.session.messages_per_s)
     }
 
     pub(super) fn room_cap(&self, about: &About) -> u32 {
-        lower(self.login.quotas.rooms, about.rules.session.rooms)
+        self.login.rooms(about.rules.session.rooms)
     }
 
     /// Draws a request on its rate: the last refusal of a row is fatal.
@@ -201,8 +214,19 @@ impl Ready {
         }
     }
 
+    /// Ends a session that has lasted as long as it may; its client comes back at once.
+    fn retire<'a>(&self, turn: &mut Turn<'_, 'a>) -> Result<(), End<'a>> {
+        if turn.now.time < self.retires {
+            return Ok(());
+        }
+        let after_ms = Dice::new(turn.about.seed).up_to(RETURN_MS);
+        turn.send(ServerMessage::Reconnect { after_ms, reason: "session_age" });
+        Err(End::restart(after_ms))
+    }
+
     fn timer<'a>(&mut self, turn: &mut Turn<'_, 'a>, pulse: Pulse) -> Result<(), End<'a>> {
         self.give_up_refresh(turn)?;
+        self.retire(turn)?;
         self.warn(turn);
         let limits = &turn.about.rules.session;
         let reads = self.wants_input(limits);
@@ -218,9 +242,14 @@ impl Ready {
     }
 }
 
-/// The quotas of a token only lower the server's, and never to nothing.
-fn lower(quota: Option<u32>, limit: u32) -> u32 {
-    quota.map_or(limit, |quota| quota.max(1).min(limit))
+/// When a session that begins now has lasted long enough: sooner for some than for others.
+fn retirement(turn: &Turn<'_, '_>) -> Time {
+    let age_ms = turn.about.rules.session.session_age_ms;
+    if age_ms == 0 {
+        return NEVER;
+    }
+    let sooner_ms = Dice::new(!turn.about.seed).up_to(age_ms / AGE_SPREAD);
+    turn.now.time + (age_ms - sooner_ms)
 }
 
 /// Queues an error that does not close.

@@ -1,12 +1,16 @@
 //! Tokens that pass and tokens that do not, each with its verdict.
 
 use crate::support::{
-    Host,
+    Frame, Heard, Host,
     peer::token_message,
     token::{self, FOREIGN, SECRET, forge, seconds_from_now, sign, unsigned},
 };
 use serde_json::{Value, json};
-use vestibule::token::{Algorithm, Mint, SigningKey};
+use std::sync::Arc;
+use vestibule::{
+    protocol::identity::Quotas,
+    token::{Algorithm, Mint, SigningKey},
+};
 
 const HS256: &str = r#"{"alg":"HS256","typ":"JWT"}"#;
 
@@ -136,7 +140,7 @@ async fn auth_ok_says_everything_that_was_negotiated() {
 }
 
 #[tokio::test]
-async fn quotas_of_a_token_only_lower() {
+async fn quotas_of_a_token_only_lower_where_there_is_no_ceiling() {
     let host = Host::start(1, |settings| settings.rules.session.messages_per_s = 10);
     for (asked, given) in [
         (json!({"messages_per_s": 3, "rooms": 2}), (3, 2)),
@@ -150,6 +154,39 @@ async fn quotas_of_a_token_only_lower() {
             (&limits["messages_per_s"], &limits["rooms"]),
             (&json!(given.0), &json!(given.1))
         );
+    }
+    host.stop().await;
+}
+
+#[tokio::test]
+async fn quotas_of_a_token_rise_to_the_ceiling_of_its_issuer() {
+    let ceiling = Quotas { messages_per_s: Some(50), rooms: Some(2), connections: Some(3) };
+    let host = Host::start(2, |settings| {
+        settings.rules.session.messages_per_s = 10;
+        settings.connections_per_user = 2;
+        settings.verifier = Arc::new(token::verifier_with(|rules| rules.ceiling = ceiling));
+    });
+    for (asked, given, connections) in [
+        (json!({}), (10, 2), 2),
+        (json!({"messages_per_s": 1_000, "rooms": 1_000, "connections": 9}), (50, 2), 3),
+        (json!({"messages_per_s": 1, "rooms": 1, "connections": 1}), (1, 1), 1),
+    ] {
+        let token = token::token_with("bob", json!({"limits": asked}));
+        let mut peers = Vec::new();
+        for _ in 0..connections {
+            let (peer, auth_ok) = host.enter_with(&token).await;
+            let limits = &auth_ok["limits"];
+            let both = (&limits["messages_per_s"], &limits["rooms"]);
+            assert_eq!(both, (&json!(given.0), &json!(given.1)));
+            peers.push(peer);
+        }
+        let mut more = host.peer().await;
+        more.say(token_message(&token)).await;
+        more.closed(4430, "too_many_connections", "backoff").await;
+        for mut peer in peers {
+            peer.send(&Frame::close(1000)).await;
+            while peer.listen().await != Heard::End {}
+        }
     }
     host.stop().await;
 }

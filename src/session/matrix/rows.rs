@@ -120,6 +120,14 @@ pub(super) const ROWS: &[Row] = &[
         bench.timer(0, false)
     })
     .under(|r| r.auth.deadline_ms = HOUR_MS),
+    row("session age reached", |bench| {
+        bench.later(20_000, 0);
+        bench.timer(0, false)
+    })
+    .under(|r| {
+        no_deadline(r);
+        r.session.session_age_ms = 20_000;
+    }),
     row("heartbeat due", |bench| {
         bench.later(27_500, 0);
         bench.timer(0, false)

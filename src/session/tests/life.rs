@@ -107,3 +107,47 @@ fn the_server_ends_a_session_in_its_own_words() {
         assert_eq!(rig.session.phase(), Phase::Closed);
     }
 }
+
+#[test]
+fn a_session_ends_at_its_age_or_up_to_a_tenth_sooner() {
+    let aged = || {
+        let session = SessionLimits { session_age_ms: 1_000_000, ..SessionLimits::default() };
+        Arc::new(Rules { session, ..rules() })
+    };
+    let mut ends = Vec::new();
+    for seed in 0..100 {
+        let opening = Opening::Presented(Token::new("t"));
+        let (session, _) = Session::new(START, aged(), opening, "c".into(), seed);
+        let mut rig = Rig { session, now: START, keys: Vec::new() };
+        rig.event(Event::Verified(Box::new(ann())));
+        let said = loop {
+            let said = rig.pass(rig.deadline().unwrap());
+            if said.last().is_some_and(|last| last.starts_with("close")) {
+                break said;
+            }
+        };
+        let after = said.last().unwrap().strip_prefix("close 1012 after=").unwrap();
+        assert_eq!(said[0], format!("reconnect session_age {after}"), "{said:?}");
+        assert!(after.parse::<u64>().unwrap() <= 1_000);
+        ends.push(rig.now.time.since(START.time));
+    }
+    assert!(ends.iter().all(|end| (900_000..=1_000_000).contains(end)), "{ends:?}");
+    ends.sort_unstable();
+    ends.dedup();
+    assert!(ends.len() > 90, "spread: {ends:?}");
+}
+
+#[test]
+fn a_refresh_makes_no_session_younger_and_a_drain_ends_it_first() {
+    let session = SessionLimits { session_age_ms: 20_000, ..SessionLimits::default() };
+    let mut rig = Rig::ready(Rules { session: session.clone(), ..rules() }, ann());
+    rig.wait(15_000);
+    rig.text(r#"{"type":"auth","payload":"t"}"#);
+    rig.event(Event::Verified(Box::new(ann())));
+    let said = rig.pass(5_000);
+    assert!(said[0].starts_with("reconnect session_age "), "{said:?}");
+
+    let mut rig = Rig::ready(Rules { session, ..rules() }, ann());
+    assert_eq!(rig.event(Event::Draining { after_ms: 9 }), ["reconnect restart 9"]);
+    assert!(rig.pass(20_000).is_empty());
+}

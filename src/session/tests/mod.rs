@@ -10,6 +10,7 @@ mod rooms;
 
 use super::*;
 use crate::protocol::{
+    client_message::Token,
     grant::Grant,
     identity::{Identity, Quotas, Signer},
     server_message::ServerMessage,

@@ -146,13 +146,18 @@ fn a_malformed_request_draws_on_the_rate_of_its_type() {
 }
 
 #[test]
-fn the_quota_of_a_token_lowers_the_message_rate() {
-    let quotas = Quotas { messages_per_s: Some(2), ..Quotas::default() };
-    let mut rig = Rig::ready(rules(), Login { quotas, ..ann() });
-    for _ in 0..20 {
-        rig.text(&message("m"));
+fn the_quota_of_a_token_lowers_the_message_rate_and_raises_it_to_the_ceiling() {
+    for (asked, ceiling, after) in [(2, None, 500), (100, None, 100), (100, Some(50), 20)] {
+        let quotas = Quotas { messages_per_s: Some(asked), ..Quotas::default() };
+        let ceiling = Quotas { messages_per_s: ceiling, ..Quotas::default() };
+        let mut rig = Rig::ready(rules(), Login { quotas, ceiling, ..ann() });
+        // The burst stays.
+        for _ in 0..20 {
+            rig.text(&message("m"));
+        }
+        let refused = format!("error rate_limited room=den after={after} id=m");
+        assert_eq!(rig.text(&message("m")), [refused]);
     }
-    assert_eq!(rig.text(&message("m")), ["error rate_limited room=den after=500 id=m"]);
 }
 
 #[test]

@@ -77,7 +77,13 @@ pub(crate) fn unsigned(token: &str) -> String {
 
 /// A good verifier of this server: HS256, no leeway.
 pub(crate) fn verifier() -> IssuerVerifier<Key> {
-    let rules = IssuerRules { leeway_ms: 0, ..IssuerRules::default() };
+    verifier_with(|_| {})
+}
+
+/// The same after `adjust` had its way with the rules.
+pub(crate) fn verifier_with(adjust: impl FnOnce(&mut IssuerRules)) -> IssuerVerifier<Key> {
+    let mut rules = IssuerRules { leeway_ms: 0, ..IssuerRules::default() };
+    adjust(&mut rules);
     let key = Key::from_secret(SECRET, Some(Algorithm::Hs256)).expect("long enough");
     IssuerVerifier::new(rules, key)
 }
