@@ -5,16 +5,17 @@ use super::{
     clock,
     outcome::{self, Failure},
     source,
+    verifier::{self, Look},
 };
 use crate::{
-    config::{Flag, IssuerConfig},
+    config::{Config, Flag, IssuerConfig},
     protocol::{
         close_code::CloseCode,
         grant::Permission,
         identity::{Login, Pass},
         time::Wall,
     },
-    token::{ClaimFault, Class, Rejection},
+    token::{ClaimFault, Class, Issuers, Rejection, source::AnyKeys},
 };
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde_json::Value;
@@ -34,11 +35,12 @@ pub(super) fn check(args: CheckArgs) -> Result<(), Failure> {
         value: path.display().to_string(),
     });
     let (config, _) = source::config(args.source, key)?;
-    let verifier = source::verifier(&config)?;
-    let now = clock::wall();
+    let verifier = verifier::verifier(&config)?;
     let input = read(args.file.as_deref())?;
     let token = input.trim();
     let issuer = named_issuer(&config.issuers, token);
+    fetch(&config, &verifier, issuer)?;
+    let now = clock::wall();
     for issuer in issuer.into_iter().filter(|_| config.issuers.len() == 1) {
         let warnings = issuer.warnings().into_iter().chain(issuer.warnings_at(now));
         warnings.for_each(|warning| outcome::note(&format!("warning: {warning}")));
@@ -56,6 +58,24 @@ pub(super) fn check(args: CheckArgs) -> Result<(), Failure> {
         Verdict::Login(_) | Verdict::Pass(_) => Ok(()),
         Verdict::NoLogin(_) | Verdict::NoPass(_) => Err(Failure::Refused),
     }
+}
+
+/// Fetches the keys of the issuer, if they come from somewhere, and says so.
+fn fetch(
+    config: &Config,
+    verifier: &Issuers<AnyKeys>,
+    issuer: Option<&IssuerConfig>,
+) -> Result<(), Failure> {
+    let number = issuer.map(|issuer| issuer.number);
+    let keys = verifier.iter().map(|(_, keys)| keys);
+    let looks = verifier::look(config, keys, |issuer| Some(issuer.number) == number)?;
+    for Look { issuer, from, outcome } in looks {
+        outcome::note(&match outcome {
+            Ok(()) => format!("read the keys of issuer {issuer:?} from {from}"),
+            Err(why) => format!("warning: no keys of issuer {issuer:?} from {from}: {why}"),
+        });
+    }
+    Ok(())
 }
 
 /// What a server would say.

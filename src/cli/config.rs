@@ -4,9 +4,12 @@ use super::{
     args::{ConfigCheckArgs, ConfigCommand},
     clock,
     outcome::{self, Failure},
-    source,
+    verifier::{self, Look},
 };
-use crate::config::{self, Config, Document, Flag, Sources};
+use crate::{
+    config::{self, Config, Document, Flag, IssuerConfig, KeyConfig, KeysFrom, Sources},
+    token::{IssuerRules, source::AnyKeys},
+};
 use std::{
     env,
     path::{Path, PathBuf},
@@ -25,7 +28,10 @@ pub(super) fn config(command: ConfigCommand) -> Result<(), Failure> {
 
 fn check(ConfigCheckArgs { config: file }: ConfigCheckArgs) -> Result<(), Failure> {
     let (warnings, problems) = match sources(file.as_deref(), Vec::new()) {
-        Ok(config) => (warnings(&config), source::keys(&config).err().unwrap_or_default()),
+        Ok(config) => match verifier::keys(&config) {
+            Ok(keys) => (warnings(&config, &keys)?, Vec::new()),
+            Err(problems) => (warnings(&config, &[])?, problems),
+        },
         Err(error) => {
             let problems = error.problems.iter().map(ToString::to_string).collect();
             (error.warnings, problems)
@@ -50,9 +56,22 @@ fn check(ConfigCheckArgs { config: file }: ConfigCheckArgs) -> Result<(), Failur
     outcome::print(&format!("good: the server would start with {name}{warned}\n"))
 }
 
-fn warnings(config: &Config) -> Vec<String> {
+/// What the server would warn of, files with keys included. No address is asked.
+fn warnings(config: &Config, keys: &[(IssuerRules, AnyKeys)]) -> Result<Vec<String>, Failure> {
+    let is_file = |issuer: &IssuerConfig| match &issuer.key {
+        KeyConfig::Set(set) => matches!(set.from, KeysFrom::File(_)),
+        KeyConfig::Secret { .. } | KeyConfig::PublicKey(_) => false,
+    };
+    let looks = verifier::look(config, keys.iter().map(|(_, keys)| keys), is_file)?;
+    let failed = looks.into_iter().filter_map(|Look { issuer, from, outcome }| {
+        let why = outcome.err()?;
+        Some(format!(
+            "issuer {issuer:?}: no keys from {from}: {why}; the server starts, and lets nobody of \
+             this issuer in until there are some"
+        ))
+    });
     let of_now = config.warnings_at(clock::wall());
-    config.warnings.iter().cloned().chain(of_now).collect()
+    Ok(config.warnings.iter().cloned().chain(of_now).chain(failed).collect())
 }
 
 /// The configuration of a server, as `serve` reads it.

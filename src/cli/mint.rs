@@ -4,7 +4,7 @@ use super::{
     args::{MintArgs, When},
     clock,
     outcome::{self, Failure},
-    source,
+    source, verifier,
 };
 use crate::{
     config::{self, ClaimNames, Flag, IssuerConfig, TypePolicy},
@@ -70,7 +70,7 @@ impl Minter {
     /// Why a server would not take it, for people.
     pub(super) fn warnings(&self, now: Wall) -> Vec<String> {
         let text = Value::Object(self.claims(now)).to_string();
-        let rules = source::rules(&self.issuer);
+        let rules = verifier::rules(&self.issuer);
         let verdict = match self.for_a_room {
             true => claims::judge_pass(&text, &rules, now).map(drop),
             false => claims::judge(&text, &rules, now, 0).map(drop),

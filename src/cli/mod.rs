@@ -15,6 +15,7 @@ mod outcome;
 mod serve;
 mod source;
 mod style;
+mod verifier;
 mod version;
 
 use args::{Cli, Command, TokenCommand};

@@ -1,6 +1,6 @@
 //! `vestibule serve`, and the running of a server until a signal.
 
-use super::{args::ServeArgs, clock, config, logging, outcome::Failure, source};
+use super::{args::ServeArgs, clock, config, logging, outcome::Failure, verifier};
 use crate::{
     broker::HistoryBounds,
     config::Config,
@@ -66,7 +66,7 @@ async fn until_a_signal(server: Server, mut signals: Signals) -> Result<(), Fail
 }
 
 fn settings(config: Config) -> Result<Settings, Failure> {
-    let verifier = Arc::new(source::verifier(&config)?);
+    let verifier = Arc::new(verifier::verifier(&config)?);
     let history = HistoryBounds {
         count: config.history.count as usize,
         age_ms: config.history.age_ms,

@@ -1,11 +1,15 @@
-//! Whose tokens: the issuers of a configuration or of flags, as keys and rules of the verifier.
+//! Whose tokens: the issuer of a configuration or of flags, and the key that signs for it.
 
-use super::{args::SourceArgs, outcome::Failure};
-use crate::{
-    config::{self, Config, Document, Flag, IssuerConfig, KeyConfig, Sources},
-    token::{Algorithm, IssuerRules, Issuers, KeyFault, KeyRing, SigningKey, TypePolicy},
+use super::{
+    args::SourceArgs,
+    outcome::Failure,
+    verifier::{algorithm, text},
 };
-use std::{env, ffi::OsString, fmt::Display};
+use crate::{
+    config::{Config, Document, Flag, IssuerConfig, KeyConfig, Sources},
+    token::{Algorithm, KeyFault, SigningKey},
+};
+use std::{env, ffi::OsString};
 
 /// Judging a token takes an issuer, and no decision about rooms.
 const BARE: Document<'_> =
@@ -115,46 +119,6 @@ fn variable(name: String) -> Result<String, Failure> {
     })
 }
 
-/// The verifier that the server uses for these issuers.
-pub(super) fn verifier(config: &Config) -> Result<Issuers<KeyRing>, Failure> {
-    let issuers = keys(config).map_err(|faults| Failure::Usage(faults.join("\n")))?;
-    let issuers = Issuers::several(issuers).map_err(|why| Failure::Usage(why.to_string()))?;
-    Ok(issuers.with_token_bytes(config.auth.token_bytes))
-}
-
-/// The rules and the keys of every issuer.
-///
-/// # Errors
-/// What is wrong with each key: a configuration knows their bytes only.
-pub(super) fn keys(config: &Config) -> Result<Vec<(IssuerRules, KeyRing)>, Vec<String>> {
-    let mut faults = Vec::new();
-    let mut issuers = Vec::new();
-    for issuer in &config.issuers {
-        match ring(issuer) {
-            Ok(ring) => issuers.push((rules(issuer), ring.of_issuer(&issuer.name))),
-            Err(fault) => faults.push(fault),
-        }
-    }
-    if faults.is_empty() { Ok(issuers) } else { Err(faults) }
-}
-
-fn ring(issuer: &IssuerConfig) -> Result<KeyRing, String> {
-    let at = |fault: &dyn Display| format!("{}: {fault}", issuer.key_origin);
-    match &issuer.key {
-        KeyConfig::Secret { current, previous } => {
-            let ring = KeyRing::secret(current.reveal(), algorithm(issuer));
-            let ring = ring.map_err(|fault| at(&fault))?;
-            let Some(previous) = previous else { return Ok(ring) };
-            ring.with_previous(previous.secret.reveal(), previous.until)
-                .map_err(|fault| format!("{}: {fault}", previous.origin))
-        }
-        KeyConfig::PublicKey(pem) => {
-            KeyRing::public_pem(&text(pem), algorithm(issuer)).map_err(|fault| at(&fault))
-        }
-        KeyConfig::Set(_) => Err(at(&"this version does not read key sets yet")),
-    }
-}
-
 /// The key that signs for this issuer: its secret, or a private key in PEM.
 pub(super) fn signing_key(
     issuer: &IssuerConfig,
@@ -172,56 +136,4 @@ pub(super) fn signing_key(
         }
     };
     key.map_err(|fault: KeyFault| Failure::Usage(format!("{}: {fault}", issuer.key_origin)))
-}
-
-/// What the issuer's tokens must say.
-pub(super) fn rules(issuer: &IssuerConfig) -> IssuerRules {
-    let claims = &issuer.claims;
-    IssuerRules {
-        name: issuer.name.clone(),
-        iss: issuer.iss.clone(),
-        aud: issuer.aud.clone(),
-        types: match issuer.typ {
-            config::TypePolicy::Lax => TypePolicy::Lax,
-            config::TypePolicy::Strict => TypePolicy::Strict,
-        },
-        leeway_ms: issuer.leeway_ms,
-        max_lifetime_ms: issuer.max_lifetime_ms,
-        subject_claim: issuer.subject_claim.clone(),
-        subject_integers: issuer.subject_integers,
-        rooms_claim: claims.rooms.clone(),
-        limits_claim: claims.limits.clone(),
-        info_claim: claims.info.clone(),
-        room_claim: claims.room.clone(),
-        allow_claim: claims.allow.clone(),
-        required_claims: issuer.required_claims.clone(),
-        user_prefix: issuer.user_prefix.clone(),
-        ceiling: issuer.ceiling,
-    }
-}
-
-fn algorithm(issuer: &IssuerConfig) -> Option<Algorithm> {
-    issuer.algorithm.and_then(Algorithm::from_name)
-}
-
-/// PEM is ASCII: what is not shows up as a bad key.
-fn text(pem: &[u8]) -> String {
-    String::from_utf8_lossy(pem).into_owned()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn configuration_and_verifier_know_the_same_algorithms() {
-        for known in Algorithm::ALL {
-            let flag = |key, value: &str| Flag { name: "--flag", key, value: value.to_owned() };
-            let flags =
-                vec![flag("issuer.0.secret", "s"), flag("issuer.0.algorithm", known.as_str())];
-            let sources = Sources { document: BARE, flags, ..Sources::default() };
-            let config = Config::load(sources).unwrap();
-            assert_eq!(algorithm(&config.issuers[0]), Some(*known));
-        }
-    }
 }

@@ -193,6 +193,7 @@ impl Check {
             burst: self.small("limits.burst"),
             rooms: self.small("limits.rooms"),
             outbox_bytes: self.small("limits.outbox_bytes"),
+            session_age_ms: self.session_age_ms(),
             heartbeat_interval_ms: self.integer("heartbeat.interval_ms"),
             heartbeat_timeout_ms: self.integer("heartbeat.timeout_ms"),
             ..default
@@ -205,6 +206,17 @@ impl Check {
             ));
         }
         limits
+    }
+
+    fn session_age_ms(&mut self) -> u64 {
+        const MINUTE_MS: u64 = 60_000;
+        let age_ms = self.integer("auth.session_age_ms");
+        if (1..MINUTE_MS).contains(&age_ms) {
+            self.raw.warnings.push(format!(
+                "auth.session_age_ms = {age_ms} lets every client connect anew within a minute"
+            ));
+        }
+        age_ms
     }
 
     fn history(&mut self) -> HistoryConfig {

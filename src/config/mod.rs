@@ -209,8 +209,9 @@ pub struct KeySet {
     pub algorithms: Vec<&'static str>,
     /// How long fetched keys count after they should have been fetched again, in milliseconds.
     pub stale_ms: u64,
-    /// A file with certificates (PEM) that vouch for the server, in place of the system's.
-    pub ca_file: Option<PathBuf>,
+    /// A file with certificates (PEM) that vouch for the server, in place of the system's, and
+    /// where it was set.
+    pub ca_file: Option<(PathBuf, Origin)>,
     /// Whether sessions end whose key is removed.
     pub end_sessions_of_removed_keys: bool,
 }

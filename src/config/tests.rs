@@ -55,6 +55,7 @@ const ROWS: &[Row] = &[
     ("drain_ms", "0x10", "16", |c| show(c.drain_ms)),
     ("demo", "true", "true", |c| show(c.demo)),
     ("auth.deadline_ms", "20_000", "20000", |c| show(c.auth.deadline_ms)),
+    ("auth.session_age_ms", "86_400_000", "86400000", |c| show(c.session.session_age_ms)),
     ("issuer.0.name", "'app'", "app", |c| c.issuers[0].name.to_string()),
     ("issuer.0.iss", "'https://a'", "https://a", |c| c.issuers[0].iss.clone().unwrap().into()),
     ("issuer.0.aud.0", "'chat'", "chat", |c| c.issuers[0].aud.join(",")),
@@ -498,6 +499,8 @@ fn large_messages_raise_the_cap_of_the_transport() {
     assert_eq!(with("1000").session.transport_bytes, 262_144);
     assert_eq!(with("1048576").session.transport_bytes, 4_194_304);
     let tight = file(&document("limits.outbox_bytes", "4096")).unwrap();
+    let brief = file(&document("auth.session_age_ms", "59999")).unwrap();
+    assert!(brief.warnings.iter().any(|w| w.contains("auth.session_age_ms = 59999 lets every")));
     assert!(tight.warnings.iter().any(|w| w.contains("limits.outbox_bytes = 4096 is less than")));
 }
 

@@ -3,6 +3,11 @@
 use crate::{Dir, PRIVATE, PUBLIC, SECRET, check, mint, run};
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde_json::{Value, json};
+use std::{
+    io::{Read, Write},
+    net::TcpListener,
+    thread,
+};
 
 /// Two issuers: an application with a secret, a partner with a key pair.
 fn two(dir: &Dir) -> String {
@@ -151,4 +156,66 @@ fn a_secret_is_replaced_without_a_gap() {
     assert_eq!(code, 2);
     assert!(err.contains("both.toml:6: ") && err.contains("both.toml:13: "), "{err}");
     assert!(err.contains("2 wrong; the server would not start"), "{err}");
+}
+
+/// The public key of the key pair, as its issuer publishes it.
+const SET: &str = r#"{"keys":[{"kty":"OKP","crv":"Ed25519","kid":"k1",
+    "x":"ChzuOm7v9mZuow19e5NQp7iIWIZyaT-dOO9n_QH45mw"}]}"#;
+
+#[test]
+fn keys_are_read_where_the_configuration_says() {
+    let dir = Dir::new("sources");
+    let private = dir.file("private.pem", PRIVATE);
+    let sign = ["--key-file", &private, "--kid", "k1", "--sub", "ann"];
+    let token = mint(&[&sign[..], &["--iss", "i", "--aud", "a"]].concat());
+    let config = |name: &str, key: &str| {
+        let issuer = format!("[[issuer]]\niss = 'i'\naud = ['a']\n{key}\n");
+        dir.file(name, &format!("rooms.default = 'open'\n{issuer}"))
+    };
+
+    let file = config("file.toml", "jwks_file = 'keys.json'");
+    let (code, out, err) = run(&["config", "check", "--config", &file], &[], "");
+    assert_eq!(code, 0, "{err}");
+    assert!(err.contains("issuer \"default\": no keys from") && err.contains("keys.json"), "{err}");
+    assert!(out.ends_with("with 1 warning\n"), "{out}");
+    let (code, out, err) = run(&["token", "check", "--config", &file], &[], &token);
+    assert_eq!(code, 1, "{err}");
+    assert!(out.contains("clients see: 1011 internal\n"), "{out}");
+    assert!(err.contains("warning: no keys of issuer \"default\" from"), "{err}");
+    dir.file("keys.json", SET);
+    let (code, _, err) = run(&["config", "check", "--config", &file], &[], "");
+    assert_eq!((code, err.as_str()), (0, ""));
+    let (code, out, err) = run(&["token", "check", "--config", &file], &[], &token);
+    assert_eq!(code, 0, "{out}{err}");
+    assert!(err.starts_with("read the keys of issuer \"default\" from "), "{err}");
+
+    let (host, key_server) = key_server();
+    let url = config("url.toml", &format!("jwks_url = 'http://{host}/keys'"));
+    let (code, out, err) = run(&["token", "check", "--config", &url], &[], &token);
+    assert_eq!(code, 0, "{out}{err}");
+    assert!(err.contains(&format!("read the keys of issuer \"default\" from {host}\n")), "{err}");
+    key_server.join().unwrap();
+
+    let lost = config("ca.toml", "jwks_url = 'https://localhost/keys'\nca_file = 'ca.pem'");
+    let (code, _, err) = run(&["config", "check", "--config", &lost], &[], "");
+    assert_eq!(code, 2);
+    assert!(err.contains("ca.toml:6: cannot read") && err.contains("ca.pem"), "{err}");
+}
+
+/// Answers one request with the set.
+fn key_server() -> (String, thread::JoinHandle<()>) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let host = listener.local_addr().unwrap().to_string();
+    let serving = thread::spawn(move || {
+        let (mut stream, _) = listener.accept().unwrap();
+        let mut head = Vec::new();
+        while !head.ends_with(b"\r\n\r\n") {
+            let mut byte = [0];
+            stream.read_exact(&mut byte).unwrap();
+            head.extend(byte);
+        }
+        let bytes = SET.len();
+        write!(stream, "HTTP/1.1 200 OK\r\ncontent-length: {bytes}\r\n\r\n{SET}").unwrap();
+    });
+    (host, serving)
 }

@@ -7,9 +7,8 @@ use super::{
     },
     stands_at,
 };
-use crate::protocol::time::Wall;
+use crate::{fetch::Address, protocol::time::Wall};
 use base64::{Engine, engine::general_purpose::STANDARD};
-use std::net::{Ipv4Addr, Ipv6Addr};
 
 /// The JOSE names of the algorithms that a token may be signed with (RFC 7518 3.1, RFC 8037 3.1).
 const ALGORITHMS: &[(&str, &str)] = &[
@@ -143,7 +142,7 @@ impl Check {
             .collect();
         let stale_ms = self.integer(&at("stale_ms"));
         let ca_file = self.text(&at("ca_file"));
-        let ca_file = ca_file.map(|(text, origin)| self.raw.resolve(&text, &origin));
+        let ca_file = ca_file.map(|(text, origin)| (self.raw.resolve(&text, &origin), origin));
         let end_sessions_of_removed_keys = self.truth(&at("end_sessions_of_removed_keys"));
         Some(KeyConfig::Set(KeySet {
             from,
@@ -262,12 +261,13 @@ impl Check {
     /// An address that keys may be fetched from.
     fn url(&mut self, key: &str) -> Option<Box<str>> {
         let (text, origin) = self.text(key)?;
-        let what = match is_key_url(&text) {
-            Ok(()) => return Some(text.into()),
-            Err(what) => what,
-        };
-        self.raw.problem(origin, key, format!("{text:?} {what}"));
-        None
+        match Address::parse(&text) {
+            Ok(_) => Some(text.into()),
+            Err(fault) => {
+                self.raw.problem(origin, key, format!("{text:?}: {fault}"));
+                None
+            }
+        }
     }
 
     fn discovery(&mut self, key: &str) -> Option<Box<str>> {
@@ -284,37 +284,6 @@ impl Check {
         }
         Some(url)
     }
-}
-
-/// Whether keys may be fetched from `text`; if not, why.
-fn is_key_url(text: &str) -> Result<(), &'static str> {
-    let form = "is no address: write \"https://app.example/path\"";
-    let (scheme, rest) = text.split_once("://").ok_or(form)?;
-    let authority = rest.split(['/', '?']).next().unwrap_or_default();
-    if text.contains('#') || !text.bytes().all(|byte| byte.is_ascii_graphic()) {
-        return Err("has a fragment, a space or a letter that no address has");
-    }
-    if authority.contains('@') {
-        return Err("has a name or a password in it: keys are public, leave them out");
-    }
-    let host = match authority.strip_prefix('[') {
-        Some(rest) => rest.split_once(']').map_or("", |(host, _)| host),
-        None => authority.split(':').next().unwrap_or_default(),
-    };
-    match scheme {
-        _ if host.is_empty() => Err(form),
-        "https" => Ok(()),
-        "http" if is_loopback(host) => Ok(()),
-        "http" => Err("would be fetched in the clear: write https:// (http:// is for 127.0.0.1, \
-                       [::1] and localhost)"),
-        _ => Err(form),
-    }
-}
-
-fn is_loopback(host: &str) -> bool {
-    host == "localhost"
-        || host.parse().is_ok_and(|ip: Ipv4Addr| ip.is_loopback())
-        || host.parse().is_ok_and(|ip: Ipv6Addr| ip.is_loopback())
 }
 
 /// The bytes of a secret: of its text, or of what stands in base64 behind `base64:`.

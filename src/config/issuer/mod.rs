@@ -8,7 +8,10 @@ use super::{
     check::Check,
     raw::{Sourced, Value},
 };
-use crate::protocol::{identity::Quotas, time::Wall};
+use crate::{
+    fetch::Address,
+    protocol::{identity::Quotas, time::Wall},
+};
 
 /// The most issuers of a server.
 pub const ISSUERS_MAX: usize = 64;
@@ -71,8 +74,11 @@ impl IssuerConfig {
     fn plain_source(&self) -> Option<&str> {
         let KeyConfig::Set(set) = &self.key else { return None };
         match &set.from {
-            KeysFrom::Url(url) | KeysFrom::Discovery(url) if url.starts_with("http:") => Some(url),
-            KeysFrom::File(_) | KeysFrom::Url(_) | KeysFrom::Discovery(_) => None,
+            KeysFrom::File(_) => None,
+            KeysFrom::Url(url) | KeysFrom::Discovery(url) => {
+                let plain = Address::parse(url).is_ok_and(|address| !address.is_encrypted());
+                plain.then_some(&**url)
+            }
         }
     }
 }

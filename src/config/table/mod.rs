@@ -105,6 +105,14 @@ const FRONT: &[Key] = &[
         "From the open WebSocket to the verdict on its first message. The protocol promises \
          10000 to clients; less draws a warning.",
     ),
+    number(
+        "auth.session_age_ms",
+        (0, 31_536_000_000),
+        MS,
+        0,
+        "How long a session may last, up to a tenth less, however often it refreshes its token: \
+         its client is then told to come back. 0 is for ever.",
+    ),
 ];
 
 const REST: &[Key] = &[

@@ -56,7 +56,7 @@ fn every_source_of_a_set_is_read() {
          algorithms = ['RS256', 'ES256']\n"
     ));
     assert_eq!(url.from, KeysFrom::Url("https://app.example/keys".into()));
-    assert_eq!((url.stale_ms, url.ca_file), (5, Some(PathBuf::from("ca.pem"))));
+    assert_eq!((url.stale_ms, url.ca_file.map(|of| of.0)), (5, Some(PathBuf::from("ca.pem"))));
     assert_eq!(url.algorithms, ["RS256", "ES256"]);
     assert!(url.end_sessions_of_removed_keys);
     let by_variables = Config::load(Sources {
@@ -88,7 +88,12 @@ fn discovery_is_the_issuer_unless_it_is_set() {
 
 #[test]
 fn keys_come_over_tls_or_from_this_machine() {
-    for url in ["http://127.0.0.1:8080/keys", "http://localhost/keys", "http://[::1]:1/keys"] {
+    for url in [
+        "http://127.0.0.1:8080/keys",
+        "HTTP://localhost/keys",
+        "http://localhost/keys",
+        "http://[::1]:1/keys",
+    ] {
         let config = issuer(&format!("jwks_url = '{url}'\niss = 'a'\naud = ['b']\n")).unwrap();
         assert_eq!(
             config.warnings,

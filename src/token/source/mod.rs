@@ -4,6 +4,7 @@
 //! lock and no wait; all that takes time is done by its upkeep, one task for each source.
 
 mod absence;
+mod any;
 mod bounds;
 mod fault;
 mod location;
@@ -15,6 +16,7 @@ mod schedule;
 mod tests;
 mod upkeep;
 
+pub use any::AnyKeys;
 pub use bounds::{ASKERS, Bounds, UNKNOWN_KEY_IDS};
 pub use fault::SourceFault;
 pub use location::{Discovery, DiscoveryFault, Location};
