@@ -248,9 +248,14 @@ impl Watch {
         self.flights.push(Seen { began: now, ended: None, by_itself });
     }
 
-    /// The bound that the documents state, over every stretch of a source that always answers.
+    /// The bounds that docs/keys.md states: over ten seconds whatever the source does, and over
+    /// every stretch of one that always answers.
     fn judge_total(&self) {
         let answers: Vec<u64> = self.flights.iter().map(|seen| seen.began).collect();
+        for from in &answers {
+            let count = answers.iter().filter(|at| (*from..from + 10_000).contains(at)).count();
+            assert!(count <= 6, "{count} fetches in ten seconds from {from} ms on");
+        }
         if self.flights.iter().any(|seen| seen.ended.is_some_and(|(_, works)| !works)) {
             return;
         }
