@@ -41,7 +41,7 @@ pub(super) fn check(args: CheckArgs) -> Result<(), Failure> {
     let issuer = named_issuer(&config.issuers, token);
     fetch(&config, &verifier, issuer)?;
     let now = clock::wall();
-    for issuer in issuer.into_iter().filter(|_| config.issuers.len() == 1) {
+    if let Some(issuer) = issuer {
         let warnings = issuer.warnings().into_iter().chain(issuer.warnings_at(now));
         warnings.for_each(|warning| outcome::note(&format!("warning: {warning}")));
     }

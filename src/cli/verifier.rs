@@ -151,7 +151,7 @@ pub(super) fn text(pem: &[u8]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::Flag;
+    use crate::{config::Flag, token::issuers::check_issuers};
 
     #[test]
     fn configuration_and_verifier_know_the_same_algorithms() {
@@ -163,5 +163,70 @@ mod tests {
             let config = Config::from_toml("flags", text, flags).unwrap();
             assert_eq!(algorithm(&config.issuers[0]), Some(*known));
         }
+    }
+
+    /// The configuration judges names of claims before there are rules: both must say the same.
+    #[test]
+    fn configuration_and_verifier_refuse_the_same_names_of_claims() {
+        let claims = [
+            "iss", "sub", "aud", "exp", "nbf", "iat", "jti", "sid", "rooms", "limits", "info",
+            "room", "allow", "other", "Exp",
+        ];
+        type Setting = (&'static str, fn(&mut IssuerRules) -> &mut Box<str>);
+        let settings: [Setting; 6] = [
+            ("subject_claim", |rules| &mut rules.subject_claim),
+            ("rooms_claim", |rules| &mut rules.rooms_claim),
+            ("limits_claim", |rules| &mut rules.limits_claim),
+            ("info_claim", |rules| &mut rules.info_claim),
+            ("room_claim", |rules| &mut rules.room_claim),
+            ("allow_claim", |rules| &mut rules.allow_claim),
+        ];
+        let mut refused = 0;
+        for (setting, field) in settings {
+            for claim in claims {
+                let mut rules = IssuerRules::default();
+                *field(&mut rules) = claim.into();
+                let known = rules.check_names().is_ok();
+                let text = "rooms.default = 'open'\n[[issuer]]\nsecret = 's'\n";
+                let config = format!("{text}{setting} = '{claim}'\n");
+                let config = Config::from_toml("names", &config, Vec::new());
+                assert_eq!(config.is_ok(), known, "{setting} = {claim}: {config:?}");
+                refused += usize::from(!known);
+            }
+        }
+        // Of the subject, then of each other: registered names, and those of its siblings.
+        assert_eq!(refused, (5 + 5) + 5 * (8 + 4));
+    }
+
+    /// The same for issuers that stand beside each other.
+    #[test]
+    fn configuration_and_verifier_refuse_the_same_neighbours() {
+        let lines = [
+            "",
+            "iss = 'a'",
+            "user_prefix = 'a'",
+            "iss = 'a'\nuser_prefix = 'a'",
+            "iss = 'b'\nuser_prefix = 'ab'",
+            "iss = 'c'\nuser_prefix = 'c'",
+            "iss = 'd'\nuser_prefix = ''",
+        ];
+        let part = |lines: &str| {
+            let text = format!("rooms.default = 'open'\n[[issuer]]\nsecret = 's'\n{lines}\n");
+            rules(&Config::from_toml("alone", &text, Vec::new()).unwrap().issuers[0])
+        };
+        let mut good = 0;
+        for one in lines {
+            for other in lines {
+                let text = format!(
+                    "rooms.default = 'open'\n[[issuer]]\nsecret = 's'\n{one}\n\
+                     [[issuer]]\nsecret = 's'\n{other}\n"
+                );
+                let config = Config::from_toml("both", &text, Vec::new());
+                let known = check_issuers([&part(one), &part(other)]).is_ok();
+                assert_eq!(config.is_ok(), known, "{text}: {config:?}");
+                good += usize::from(known);
+            }
+        }
+        assert_eq!(good, 4);
     }
 }
