@@ -35,14 +35,17 @@ pub(super) fn run(
     let server = Server::bind(Settings { demo, ..settings(config)? })
         .map_err(|why| Failure::Failed(format!("cannot listen on {listen}: {why}")))?;
     let runtime = Builder::new_current_thread().enable_all().build().map_err(failed)?;
-    runtime.block_on(async {
+    let served = runtime.block_on(async {
         // Before anybody can know that the server is there: a signal must not find it deaf.
         let signals = Signals::new().map_err(failed)?;
         let addr = server.local_addr().map_err(failed)?;
         tracing::info!(%addr, "listening");
         ready(addr)?;
         until_a_signal(server, signals).await
-    })
+    });
+    // A resolver or a disk that is asked for keys and hangs must not hold the end.
+    runtime.shutdown_background();
+    served
 }
 
 /// The first signal drains, the second one ends it.
