@@ -45,13 +45,14 @@ pub(super) const KEYS: &[Key] = &[
     text(
         "issuer.#.jwks_file",
         nothing(NO_KEY, "\"keys.json\""),
-        "Public keys of an issuer that has several: a file with a JWK or a JWK set (JSON), read \
-         again when it changes. A token's `kid` says which one signed it.",
+        "Keys of an issuer that has several: a file with a JWK or a JWK set (JSON), read again \
+         when it changes. A token's `kid` says which one signed it.",
     ),
     text(
         "issuer.#.jwks_url",
         nothing(NO_KEY, "\"https://app.example/jwks.json\""),
-        "The same from an address, fetched again in time: https, or http to this machine.",
+        "The same from an address, fetched again in time: https, or http to this machine. Public \
+         keys only.",
     ),
     text(
         "issuer.#.discovery",
