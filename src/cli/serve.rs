@@ -89,6 +89,7 @@ fn settings(config: Config) -> Result<Settings, Failure> {
         history,
         demo: Demo::Off,
         origins: config.origins.into_iter().map(String::from).collect(),
+        trusted_proxies: config.trusted_proxies,
         connections_per_user: config.connections_per_user,
         on_user_limit: config.on_user_limit,
         verifier,

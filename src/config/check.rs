@@ -25,6 +25,7 @@ pub(super) fn check(raw: RawConfig) -> Result<Config, ConfigError> {
     let history = check.history();
     let rooms = check.rooms();
     let origins = check.origins();
+    let trusted_proxies = check.trusted_proxies();
     let connections_per_user = check.small("limits.connections_per_user");
     let on_user_limit = check.word("limits.on_user_limit", ON_USER_LIMIT).unwrap_or_default();
     let log = LogConfig {
@@ -46,6 +47,7 @@ pub(super) fn check(raw: RawConfig) -> Result<Config, ConfigError> {
             rooms,
             history,
             origins,
+            trusted_proxies,
             connections_per_user,
             on_user_limit,
             issuers,

@@ -10,6 +10,7 @@ mod error;
 mod issuer;
 pub mod keys;
 mod moment;
+mod proxies;
 mod raw;
 mod reference;
 mod rooms;
@@ -21,6 +22,9 @@ mod tests;
 
 pub use error::{ConfigError, Origin, Problem};
 pub use issuer::ISSUERS_MAX;
+pub use proxies::{
+    AddressSource, NETWORKS, Network, NetworkError, TooManyNetworks, TrustedProxies,
+};
 pub use reference::reference;
 pub use secret::Secret;
 pub use template::template;
@@ -70,6 +74,8 @@ pub struct Config {
     pub history: HistoryConfig,
     /// The origins that may open a connection, each as a browser sends it; empty lets all in.
     pub origins: Vec<Box<str>>,
+    /// The proxies whose word about the addresses of clients is taken.
+    pub trusted_proxies: TrustedProxies,
     /// Connections of one user at a time.
     pub connections_per_user: u32,
     /// What happens over that cap.

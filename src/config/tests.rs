@@ -86,6 +86,10 @@ const ROWS: &[Row] = &[
     ("gate.origins.0", "'https://a.example:8443'", "https://a.example:8443", |c| {
         c.origins.join(",")
     }),
+    ("gate.trusted_proxies.0", "'10.0.0.0/8'", "10.0.0.0/8", |c| {
+        c.trusted_proxies.networks()[0].to_string()
+    }),
+    ("gate.forwarded", "'proxy-v2'", "ProxyV2", |c| show(c.trusted_proxies.source())),
     ("limits.message_bytes", "1000", "1000", |c| show(c.session.message_bytes)),
     ("limits.messages_per_s", "11", "11", |c| show(c.session.messages_per_s)),
     ("limits.burst", "12", "12", |c| show(c.session.burst)),
@@ -146,6 +150,7 @@ fn every_key_can_be_set_by_every_source() {
 /// Words are shown by the name of their variant.
 fn text_value<'a>(path: &str, shown: &'a str) -> &'a str {
     match (path, shown) {
+        ("gate.forwarded", _) => "proxy-v2",
         ("limits.on_user_limit", _) => "replace_oldest",
         ("rooms.default", _) => "granted",
         ("issuer.0.typ", _) => "strict",
@@ -166,6 +171,7 @@ fn the_least_gives_the_published_defaults() {
     assert_eq!(config.rooms, RoomRules::open());
     assert_eq!(config.history, HistoryConfig { count: 256, age_ms: 300_000, bytes: 1_048_576 });
     assert!(config.origins.is_empty());
+    assert_eq!(config.trusted_proxies, TrustedProxies::default());
     assert_eq!((config.connections_per_user, config.on_user_limit), (32, OnUserLimit::Refuse));
     assert_eq!(config.log, LogConfig { level: LogLevel::Info, format: LogFormat::Auto });
     let [issuer] = config.issuers.as_slice() else { panic!("one issuer") };
@@ -283,7 +289,10 @@ fn unknown_keys_are_refused_with_the_nearest_known_one() {
             "v.toml:1: admin: unknown key; known here: listen, workers, connections, drain_ms, demo, \
              auth, issuer, heartbeat, gate, limits, rooms, log",
         ),
-        ("[gate]\nplaces = 5", "v.toml:2: gate.places: unknown key; known here: origins"),
+        (
+            "[gate]\nplaces = 5",
+            "v.toml:2: gate.places: unknown key; known here: origins, trusted_proxies, forwarded",
+        ),
         (
             "[[rooms.rule]]\nhistory = 5",
             "v.toml:2: rooms.rule.0.history: unknown key; known here: match, access",
@@ -348,6 +357,12 @@ fn words_and_names_of_the_wrong_form_are_refused() {
             "v.toml:2: gate.origins.0: \"https://A.example/\" is no origin as browsers send it: \
              write \"https://app.example\" (lower case, no path, no final slash, the port only if \
              unusual) or \"null\"",
+        ),
+        (
+            "gate.trusted_proxies.0",
+            "'10.0.0.1/8'",
+            "v.toml:2: gate.trusted_proxies.0: \"10.0.0.1/8\" has bits set behind its prefix: the \
+             network is 10.0.0.0/8, the address alone 10.0.0.1",
         ),
         (
             "rooms.default",
@@ -512,4 +527,22 @@ proptest::proptest! {
         raw.overlay_environment(vec![(format!("VESTIBULE_{name}").into(), text.into())]);
         let _ = check::check(raw);
     }
+}
+
+#[test]
+fn trust_in_everybody_or_in_nobody_is_worth_a_word() {
+    let warnings = |gate: &str| {
+        let config = file(&format!("gate = {{ {gate} }}\n{LEAST}")).unwrap();
+        let ours = config.warnings.into_iter().filter(|warning| warning.starts_with("gate."));
+        ours.collect::<Vec<_>>()
+    };
+    assert_eq!(
+        warnings("trusted_proxies = ['10.0.0.0/8', '::/0']"),
+        ["gate.trusted_proxies has ::/0: any client can pretend to be another"]
+    );
+    assert_eq!(
+        warnings("forwarded = 'forwarded'"),
+        ["gate.forwarded is set and gate.trusted_proxies names nobody: nobody is believed"]
+    );
+    assert!(warnings("forwarded = 'forwarded', trusted_proxies = ['::1']").is_empty());
 }

@@ -1,3 +1,5 @@
-//! Who may come in: caps that are judged at the door.
+//! Who may come in: caps that are judged at the door, and whom a newcomer speaks for.
 
+pub(crate) mod forwarded;
+pub(crate) mod seldom;
 pub(crate) mod users;

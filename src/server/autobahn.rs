@@ -138,7 +138,7 @@ async fn echo(mut stream: TcpStream) {
         }
         // The suite asks for `/`.
         let request = String::from_utf8_lossy(&head).replacen("GET / ", "GET /ws ", 1);
-        match receive(request.as_bytes(), &site) {
+        match receive(request.as_bytes(), &site, std::net::Ipv4Addr::LOCALHOST.into()) {
             Reception::NeedMore => {}
             Reception::Upgrade(upgrade) => break upgrade,
             Reception::Refuse(_) | Reception::Plain => return,

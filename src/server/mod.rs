@@ -4,6 +4,7 @@ mod accept;
 #[cfg(test)]
 mod autobahn;
 mod descriptors;
+mod doubts;
 mod handshake;
 mod household;
 pub(crate) mod http;
@@ -12,7 +13,7 @@ mod tests;
 
 use crate::{
     broker::{Epochs, HistoryBounds, MemoryBroker},
-    config::OnUserLimit,
+    config::{OnUserLimit, TrustedProxies},
     connection::{Shared, Terms, desk::VERIFICATIONS},
     gate::users::Users,
     protocol::{
@@ -68,6 +69,8 @@ pub struct Settings {
     pub history: HistoryBounds,
     /// Origins that may connect; empty lets all in.
     pub origins: Vec<String>,
+    /// The proxies whose word about the addresses of clients is taken.
+    pub trusted_proxies: TrustedProxies,
     /// The page that shows the protocol, at `/`.
     pub demo: Demo,
     /// Connections of one user at a time.
@@ -94,6 +97,7 @@ impl Settings {
             },
             history: HistoryBounds::default(),
             origins: Vec::new(),
+            trusted_proxies: TrustedProxies::default(),
             demo: Demo::Off,
             connections_per_user: 32,
             on_user_limit: OnUserLimit::default(),
@@ -188,7 +192,7 @@ impl Server {
         let addr = listener.local_addr().map_err(RunError::Accept)?;
         let verifier = Arc::clone(&settings.verifier);
         let demo = settings.demo.clone().on(addr);
-        let site = Site::new(settings.origins.clone());
+        let site = Site::new(settings.origins.clone()).behind(settings.trusted_proxies.clone());
         let site = Arc::new(site.with_demo(demo, settings.rules.auth.deadline_ms));
         let capacity = descriptors::connections(settings.connections);
         let mut crew = Crew::start(settings, workers, &site, capacity).map_err(RunError::Start)?;

@@ -15,6 +15,7 @@ mod demo;
 mod issuers;
 mod keys;
 mod manual;
+mod proxies;
 mod tokens;
 
 use std::{

@@ -10,6 +10,7 @@
 
 mod abuse;
 mod drain;
+mod forwarded;
 mod handshake;
 mod life;
 mod limits;

@@ -5,6 +5,7 @@ mod issuer;
 use super::{
     WORKERS_MAX,
     keys::{Key, Shape, Unset},
+    proxies,
 };
 
 const MS: &str = "milliseconds";
@@ -136,6 +137,18 @@ const REST: &[Key] = &[
         Unset::Empty { example: "\"https://app.example\"" },
         "The origins that browsers may connect from, exactly as they send them. Empty lets all \
          in; clients that send none always pass; \"null\" must be listed.",
+    ),
+    text(
+        "gate.trusted_proxies.#",
+        Unset::Empty { example: "\"10.0.0.0/8\"" },
+        "The networks or addresses of your proxies, and of nobody else: whoever connects from \
+         there is believed when it says whose connection it passes on.",
+    ),
+    words(
+        "gate.forwarded",
+        proxies::SOURCE_WORDS,
+        Unset::Text("x-forwarded-for"),
+        "Where they say it. One is believed, never several.",
     ),
     number(
         "limits.message_bytes",

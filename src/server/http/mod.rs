@@ -15,6 +15,7 @@ pub(crate) use refusal::Refusal;
 pub(crate) use request::{Reception, receive};
 pub(crate) use upgrade::Subprotocol;
 
+use crate::config::TrustedProxies;
 use demo::Stage;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -28,6 +29,8 @@ const RETRY_AFTER_S: u32 = 5;
 pub(crate) struct Site {
     /// Serialised origins that may connect; empty: any.
     origins: Box<[String]>,
+    /// Whose word about the addresses of clients is taken.
+    proxies: TrustedProxies,
     stage: Stage,
     ready: AtomicBool,
     draining: AtomicBool,
@@ -38,10 +41,21 @@ impl Site {
     pub(crate) fn new(origins: Vec<String>) -> Self {
         Self {
             origins: origins.into_boxed_slice(),
+            proxies: TrustedProxies::default(),
             stage: Stage::default(),
             ready: AtomicBool::new(false),
             draining: AtomicBool::new(false),
         }
+    }
+
+    /// The same behind these proxies.
+    pub(crate) fn behind(self, proxies: TrustedProxies) -> Self {
+        Self { proxies, ..self }
+    }
+
+    /// Whose word about the addresses of clients is taken.
+    pub(crate) fn proxies(&self) -> &TrustedProxies {
+        &self.proxies
     }
 
     /// The same with the demo at `/`, which tells clients of this deadline, in milliseconds.

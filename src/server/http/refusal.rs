@@ -7,6 +7,8 @@ use std::fmt::Write;
 /// Why a request is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Refusal {
+    /// A trusted proxy did not begin with the PROXY header that is due.
+    ProxyHeader,
     /// No HTTP/1 request.
     Malformed,
     /// The head is over its cap in bytes or header lines.
@@ -46,7 +48,8 @@ struct Body {
 impl Refusal {
     /// Every refusal.
     #[cfg(test)]
-    pub(super) const ALL: [Self; 14] = [
+    pub(super) const ALL: [Self; 15] = [
+        Self::ProxyHeader,
         Self::Malformed,
         Self::HeadTooLarge,
         Self::AmbiguousHeaders,
@@ -96,7 +99,8 @@ impl Refusal {
 
     fn status(self) -> &'static str {
         match self {
-            Self::Malformed
+            Self::ProxyHeader
+            | Self::Malformed
             | Self::AmbiguousHeaders
             | Self::Body
             | Self::HttpVersion
@@ -120,7 +124,8 @@ impl Refusal {
                 vec![upgrade, ("Sec-WebSocket-Version", "13".to_owned())]
             }
             Self::Draining | Self::Full => vec![("Retry-After", RETRY_AFTER_S.to_string())],
-            Self::Malformed
+            Self::ProxyHeader
+            | Self::Malformed
             | Self::HeadTooLarge
             | Self::AmbiguousHeaders
             | Self::Body
@@ -136,6 +141,11 @@ impl Refusal {
     /// hold a secret.
     fn words(self) -> (&'static str, &'static str) {
         match self {
+            Self::ProxyHeader => (
+                "bad_proxy_header",
+                "The PROXY protocol, version 2, must come first from this address; the server's \
+                 log says more.",
+            ),
             Self::Malformed => ("bad_request", "This is not an HTTP/1.1 request."),
             Self::HeadTooLarge => {
                 ("header_too_large", "The request head is over 8192 bytes or 64 header lines.")

@@ -5,7 +5,9 @@ use super::{
     refusal::Refusal,
     upgrade::{self, Upgrade},
 };
+use crate::gate::forwarded;
 use httparse::{Error, Header, Request, Status};
+use std::net::IpAddr;
 
 /// The longest request head, in bytes; over it 431.
 pub(crate) const HEAD_BYTES: usize = 8 * 1024;
@@ -25,9 +27,9 @@ pub(crate) enum Reception {
     Plain,
 }
 
-/// Judges the bytes received so far, from the first of the connection on. The answer does not
-/// depend on how they were split: a caller may read past the head.
-pub(crate) fn receive(head: &[u8], site: &Site) -> Reception {
+/// Judges the bytes received from `peer` so far, from the first of the connection on. The answer
+/// does not depend on how they were split: a caller may read past the head.
+pub(crate) fn receive(head: &[u8], site: &Site, peer: IpAddr) -> Reception {
     let mut lines = [httparse::EMPTY_HEADER; HEADER_LINES];
     let mut request = Request::new(&mut lines);
     let consumed = match request.parse(head) {
@@ -45,7 +47,8 @@ pub(crate) fn receive(head: &[u8], site: &Site) -> Reception {
     let head = Head { method, minor: request.version.unwrap_or(0), headers: request.headers };
     match upgrade::judge(&head, site) {
         Ok((response, subprotocol)) => {
-            Reception::Upgrade(Upgrade { response, subprotocol, consumed })
+            let finding = forwarded::find(site.proxies(), peer, |name| head.all(name));
+            Reception::Upgrade(Upgrade { response, subprotocol, consumed, finding })
         }
         Err(refusal) if method == "HEAD" => Reception::Refuse(refusal.response_to_head()),
         Err(refusal) => Reception::Refuse(refusal.response()),
@@ -63,7 +66,7 @@ pub(super) struct Head<'a> {
 
 impl<'a> Head<'a> {
     /// The values of all header lines of this name, in order.
-    pub(super) fn all(&self, name: &str) -> impl Iterator<Item = &'a [u8]> {
+    pub(super) fn all(&self, name: &str) -> impl DoubleEndedIterator<Item = &'a [u8]> {
         self.headers
             .iter()
             .filter(move |header| header.name.eq_ignore_ascii_case(name))

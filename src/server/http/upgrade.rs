@@ -1,7 +1,7 @@
 //! The server's side of the WebSocket handshake (RFC 6455 4.2), without IO.
 
 use super::{Site, refusal::Refusal, request::Head};
-use crate::protocol::SUBPROTOCOL;
+use crate::{gate::forwarded::Finding, protocol::SUBPROTOCOL};
 use base64::{
     Engine,
     alphabet::STANDARD,
@@ -32,6 +32,8 @@ pub(crate) struct Upgrade {
     pub(crate) subprotocol: Subprotocol,
     /// Length of the request head, in bytes; what was read behind it belongs to the frames.
     pub(crate) consumed: usize,
+    /// Whom it speaks for.
+    pub(crate) finding: Finding,
 }
 
 /// What came of the client's offer.

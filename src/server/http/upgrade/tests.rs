@@ -1,8 +1,15 @@
 //! The handshake by example: one table of requests and answers, and the details of each answer.
 
 use crate::server::http::{
-    Reception, Refusal, Site, Subprotocol, receive, request::HEAD_BYTES, upgrade::Upgrade,
+    Reception, Refusal, Site, Subprotocol, request, request::HEAD_BYTES, upgrade::Upgrade,
 };
+use crate::{
+    config::{AddressSource, TrustedProxies},
+    gate::forwarded::{Doubt, Finding},
+};
+use std::net::{IpAddr, Ipv4Addr};
+
+const LOCALHOST: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 
 /// Of the example in RFC 6455 1.3.
 const KEY: &str = "dGhlIHNhbXBsZSBub25jZQ==";
@@ -38,6 +45,11 @@ fn without(name: &str, more: &[&str]) -> Vec<u8> {
     assert_eq!(headers.len(), 4, "{name} is one of them");
     headers.extend(more);
     request("GET /ws HTTP/1.1", &headers)
+}
+
+/// The judgement on what comes from this machine, whom nobody trusts to speak for others.
+fn receive(head: &[u8], site: &Site) -> Reception {
+    request::receive(head, site, LOCALHOST)
 }
 
 fn open() -> Site {
@@ -344,4 +356,25 @@ proptest::proptest! {
             proptest::prop_assert!(upgrade.consumed <= bytes.len());
         }
     }
+}
+
+#[test]
+fn a_handshake_says_whom_it_speaks_for() {
+    let networks = vec!["127.0.0.0/8".parse().unwrap()];
+    let proxies = TrustedProxies::new(networks, AddressSource::XForwardedFor).unwrap();
+    let site = open().behind(proxies);
+    let finding = |site: &Site, peer: IpAddr| {
+        let lines =
+            ["x-forwarded-for: 6.6.6.6", "X-Real-IP: 7.7.7.7", "X-FORWARDED-FOR: ::1, 2::2"];
+        let Reception::Upgrade(upgrade) = request::receive(&handshake(&lines), site, peer) else {
+            panic!("refused from {peer}");
+        };
+        upgrade.finding
+    };
+    let named = Finding { client: "2::2".parse().unwrap(), doubt: None };
+    assert_eq!(finding(&site, LOCALHOST), named);
+    let stranger: IpAddr = "192.0.2.1".parse().unwrap();
+    let itself = |client| Finding { client, doubt: Some(Doubt::Untrusted("X-Forwarded-For")) };
+    assert_eq!(finding(&site, stranger), itself(stranger));
+    assert_eq!(finding(&open(), LOCALHOST), itself(LOCALHOST));
 }
