@@ -10,6 +10,7 @@
     reason = "a test fails by panicking, with the place in its message"
 )]
 
+mod addresses;
 mod files;
 mod image;
 mod proxies;

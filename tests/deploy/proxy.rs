@@ -49,10 +49,15 @@ pub(crate) struct Proxy {
 impl Proxy {
     /// nginx with deploy/nginx.conf, `changes` made to it; without TLS.
     pub(crate) fn nginx(server: &Program, changes: &[(&str, &str)]) -> Self {
+        Self::nginx_for(&server.addr, changes)
+    }
+
+    /// The same in front of any address.
+    pub(crate) fn nginx_for(upstream: &str, changes: &[(&str, &str)]) -> Self {
         Self::start(|dir, addr| {
             let site = with(&without_tls(&read("deploy/nginx.conf")), changes);
             let listen = format!("listen {addr};");
-            let upstream = format!("server {};", server.addr);
+            let upstream = format!("server {upstream};");
             let site = with(
                 &site,
                 &[
