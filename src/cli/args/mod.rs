@@ -114,7 +114,8 @@ pub(super) struct ConfigCheckArgs {
 }
 
 const CONFIG_CHECK_HELP: &str = "\
-Reads what `vestibule serve --config FILE` would read, secrets and keys included, and starts nothing.
+Reads what `vestibule serve --config FILE` would read, files with secrets and keys included. It
+starts nothing and asks no address.
 
 Exit codes: 0 the server would start with it (warnings or not), 2 it would not.";
 
@@ -150,6 +151,9 @@ A configuration that is enough:
   iss = \"https://app.example\"   # who signs the tokens; not checked without this line
   aud = [\"chat\"]                # whom they are for; the same
   secret_file = \"secret\"        # at least 32 bytes, shared with whoever signs
+
+Or, in place of `iss` and `secret_file`, a service that signs people in and publishes its keys:
+  discovery = \"https://login.example\"
 
 Every key can come from the environment instead: VESTIBULE_ and its path joined by two underscores,
 with numbers for lists. Flags go over the environment, and that over the file.
