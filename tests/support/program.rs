@@ -1,6 +1,7 @@
 //! Programs of this package and others, run as a user runs them.
 
 use super::{PATIENCE, SECRET};
+use rustix::process::{Pid, Signal, WaitOptions, kill_process, waitpid};
 use std::{
     io::{BufRead, BufReader, Read},
     path::{Path, PathBuf},
@@ -63,8 +64,23 @@ impl Program {
 
     /// SIGTERM.
     pub(crate) fn terminate(&self) {
-        let pid = rustix::process::Pid::from_child(&self.child);
-        rustix::process::kill_process(pid, rustix::process::Signal::TERM).expect("a process");
+        self.signal(Signal::TERM);
+    }
+
+    fn signal(&self, signal: Signal) {
+        kill_process(Pid::from_child(&self.child), signal).expect("a process");
+    }
+
+    /// SIGSTOP; back once the process stands still.
+    pub(crate) fn suspend(&self) {
+        self.signal(Signal::STOP);
+        let stopped = waitpid(Some(Pid::from_child(&self.child)), WaitOptions::UNTRACED);
+        assert!(stopped.is_ok_and(|status| status.is_some_and(|(_, status)| status.stopped())));
+    }
+
+    /// SIGCONT.
+    pub(crate) fn resume(&self) {
+        self.signal(Signal::CONT);
     }
 
     /// Waits for the end; what was logged after "listening".
