@@ -264,7 +264,7 @@ impl Check {
         match Address::parse(&text) {
             Ok(_) => Some(text.into()),
             Err(fault) => {
-                self.raw.problem(origin, key, format!("{text:?}: {fault}"));
+                self.raw.problem(origin, key, format!("{:?}: {fault}", shown(&text)));
                 None
             }
         }
@@ -291,5 +291,14 @@ fn parse_secret(text: &[u8]) -> Option<Vec<u8>> {
     match text.strip_prefix(b"base64:") {
         Some(encoded) => STANDARD.decode(encoded).ok(),
         None => Some(text.to_vec()),
+    }
+}
+
+/// An address without what may be a secret in it: a password, a query.
+fn shown(url: &str) -> String {
+    match url.split_once("://") {
+        Some((scheme, rest)) if rest.contains('@') => format!("{scheme}://…"),
+        None if url.contains('@') => "…".to_owned(),
+        Some(_) | None => url.split(['?', '#']).next().unwrap_or_default().to_owned(),
     }
 }

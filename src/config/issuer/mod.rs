@@ -70,14 +70,14 @@ impl IssuerConfig {
         over.into_iter().collect()
     }
 
-    /// The address of its keys, if it is none of https.
+    /// The address of its keys, if it is none of https, without its query: that may be a secret.
     fn plain_source(&self) -> Option<&str> {
         let KeyConfig::Set(set) = &self.key else { return None };
         match &set.from {
             KeysFrom::File(_) => None,
             KeysFrom::Url(url) | KeysFrom::Discovery(url) => {
                 let plain = Address::parse(url).is_ok_and(|address| !address.is_encrypted());
-                plain.then_some(&**url)
+                url.split('?').next().filter(|_| plain)
             }
         }
     }

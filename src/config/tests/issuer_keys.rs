@@ -110,8 +110,6 @@ fn keys_come_over_tls_or_from_this_machine() {
         "ftp://app.example/keys",
         "app.example/keys",
         "https://",
-        "https://user:word@app.example/",
-        "https://app.example/#keys",
         "https://app.example/a key",
         "",
     ] {
@@ -120,6 +118,25 @@ fn keys_come_over_tls_or_from_this_machine() {
             assert!(said.starts_with(&format!("issuer.0.{way}: {url:?}")), "{said}");
         }
     }
+}
+
+#[test]
+fn what_may_be_a_secret_in_an_address_is_not_shown() {
+    for (url, shown) in [
+        ("https://user:hush@app.example/", "https://…"),
+        ("https://user:hu/s?h@app.example/", "https://…"),
+        ("user:hush@app.example", "…"),
+        ("http://app.example/keys?apikey=hush", "http://app.example/keys"),
+        ("https://app.example/keys#hush", "https://app.example/keys"),
+    ] {
+        let said = problem(&format!("jwks_url = '{url}'\n"));
+        assert!(said.starts_with(&format!("issuer.0.jwks_url: {shown:?}: ")), "{said}");
+        assert!(!said.contains("hush"), "{said}");
+    }
+    let url = "http://localhost/keys?apikey=hush";
+    let config = issuer(&format!("jwks_url = '{url}'\niss = 'a'\naud = ['b']\n")).unwrap();
+    assert!(config.warnings.iter().any(|warning| warning.contains("http://localhost/keys:")));
+    assert!(!config.warnings.concat().contains("hush"));
 }
 
 #[test]
