@@ -2,7 +2,7 @@
 
 use std::{
     io::{BufRead, BufReader, Read, Write},
-    net::SocketAddr,
+    net::{SocketAddr, TcpListener},
     path::PathBuf,
     process::{Child, Command, Stdio},
     sync::mpsc::{Receiver, channel},
@@ -116,6 +116,24 @@ pub(crate) fn run(args: &[&str], environment: &[(&str, &str)], input: &str) -> (
     let output = child.wait_with_output().expect("an end");
     writer.join().expect("a writer");
     (output.status.code().expect("no signal"), [output.stdout, output.stderr].concat())
+}
+
+/// A server of keys that says what it should not; each path fails in its own way. It goes with the
+/// process.
+pub(crate) fn key_server(answer: fn(path: &str) -> String) -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let addr = listener.local_addr().expect("an address");
+    thread::spawn(move || {
+        for stream in listener.incoming().map_while(Result::ok) {
+            let mut lines = BufReader::new(&stream).lines().map_while(Result::ok);
+            let request = lines.next().unwrap_or_default();
+            lines.take_while(|line| !line.is_empty()).for_each(drop);
+            let path = request.split(' ').nth(1).unwrap_or_default();
+            // Whoever asked may be gone already.
+            let _ = (&stream).write_all(answer(path).as_bytes());
+        }
+    });
+    addr
 }
 
 /// A directory that is gone with the test.

@@ -20,7 +20,7 @@ mod scan;
 #[allow(dead_code, unused_imports, reason = "the tests of sockets use more of it")]
 mod support;
 
-use house::{Dir, House, run};
+use house::{Dir, House, key_server, run};
 use paths::Paths;
 use scan::Canaries;
 use serde_json::{Value, json};
@@ -50,9 +50,13 @@ async fn a_server_at_trace_says_nothing_of_a_credential() {
              [[rooms.rule]]\nmatch = 'shut:**'\naccess = 'granted'\n\
              [[issuer]]\niss = '{ISS}'\naud = ['chat']\nsecret = '{secret}'\n\
              previous_secret = '{old}'\nprevious_until = 2099-01-01T00:00:00Z\n\
-             required_claims = {{ tenant = 'acme' }}\n[log]\nformat = 'json'\n",
+             required_claims = {{ tenant = 'acme' }}\nuser_prefix = 'app:'\n{}\
+             [log]\nformat = 'json'\n",
+            sources(),
         ),
     );
+    canaries.add("what the server of keys says", HIDDEN);
+    canaries.add("the query of an address", QUERY);
     let house = House::open(&config);
     let mut paths = Paths::new(house.addr, canaries);
     paths.all().await;
@@ -71,8 +75,47 @@ async fn a_server_at_trace_says_nothing_of_a_credential() {
     }
 }
 
-/// The issuer of all tokens here.
+/// The issuer of most tokens here.
 pub(crate) const ISS: &str = "https://app.example";
+/// Issuers whose keys are at an address, by the path that they are at.
+pub(crate) const SOURCES: [&str; 6] =
+    ["set", "redirect", "status", "no-json", "headers", "no-http"];
+/// What the server of keys says and nobody may repeat.
+const HIDDEN: &str = "canary-that-the-key-server-sings-0123456789";
+/// Credentials that addresses are often given.
+const QUERY: &str = "apikey=canary-in-an-address-0123456789";
+
+/// Their configuration.
+fn sources() -> String {
+    let addr = key_server(|path| {
+        let good =
+            |body: &str| format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n{body}", body.len());
+        let (name, _) = path.split_once('?').unwrap_or((path, ""));
+        match name.trim_start_matches('/') {
+            "set" => good(&format!(
+                r#"{{"keys":[{{"kty":"oct","k":"{HIDDEN}"}},{{"kty":"OKP","crv":"Ed25519","d":
+                    "{HIDDEN}","x":"{HIDDEN}"}},{{"kty":"OKP","crv":"Ed25519","kid":"one","x":
+                    "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}}],"more":"{HIDDEN}"}}"#
+            )),
+            "redirect" => {
+                format!("HTTP/1.1 302 {HIDDEN}\r\nLocation: https://{HIDDEN}.example/\r\n\r\n")
+            }
+            "status" => format!("HTTP/1.1 500 {HIDDEN}\r\nContent-Length: 43\r\n\r\n{HIDDEN}"),
+            "no-json" => good(HIDDEN),
+            "headers" => {
+                format!("HTTP/1.1 200 OK\r\n{}\r\n", format!("X: {HIDDEN}\r\n").repeat(900))
+            }
+            _ => format!("{HIDDEN} {HIDDEN}\r\n\r\n{HIDDEN}"),
+        }
+    });
+    let source = |name: &&str| {
+        format!(
+            "[[issuer]]\nname = '{name}'\niss = 'https://{name}.example'\naud = ['chat']\n\
+             user_prefix = '{name}:'\njwks_url = 'http://{addr}/{name}?{QUERY}'\n",
+        )
+    };
+    SOURCES.iter().map(source).collect()
+}
 
 /// A secret that could be one, and one that is too short.
 const GOOD: &str = "canary-secret-long-enough-0123456789";
@@ -112,6 +155,10 @@ fn commands_say_nothing_of_a_secret() {
         one(&format!("secret = '''{public}{good}'''")),
         one(&format!("secret = '''{private}'''")),
         one(&format!("secret = '{{\"kty\":\"oct\",\"k\":\"{good}\"}}'")),
+        one(&format!("jwks_url = 'https://user:{good}@app.example/keys'")),
+        one(&format!("jwks_url = 'http://app.example/keys?apikey={good}'")),
+        one(&format!("jwks_url = 'https://app.example/keys?apikey={good}#part'")),
+        one(&format!("discovery = 'https://app.example/?apikey={good}'")),
         format!("[[issuer]]\nsecret = '{good}'\n[[issuer]]\nsecret = '{good}'\n"),
         format!("issuer = [{{ secret = '{good}' }}, {{ secret = '{short}' }}"),
     ];

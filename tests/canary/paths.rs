@@ -1,7 +1,7 @@
 //! Every path that a credential can take to the server, and what is heard there.
 
 use super::{
-    ISS,
+    ISS, SOURCES,
     scan::Canaries,
     silent,
     support::{
@@ -41,6 +41,7 @@ impl Paths {
         self.room_tokens().await;
         self.subprotocols().await;
         self.http().await;
+        self.sources().await;
     }
 
     /// The claims of a good token, with secrets among them, and `more`.
@@ -174,6 +175,26 @@ impl Paths {
             let heard = self.first(&auth, Frame::text(auth.clone()).bytes()).await;
             assert!(matches!(&heard[1], Heard::Close(Some(4411..=4413), _)), "{auth}: {heard:?}");
             self.refusals += 1;
+        }
+    }
+
+    /// Tokens of issuers whose keys are fetched, or cannot be.
+    async fn sources(&mut self) {
+        for name in SOURCES {
+            for kid in ["one", "canary-key-id-0123456789"] {
+                self.canaries.add("a kid", if kid == "one" { "" } else { kid });
+                let header = json!({"alg": "EdDSA", "kid": kid}).to_string();
+                let claims = self.claims(json!({"iss": format!("https://{name}.example")}));
+                let token = self.keep(forge(&header, &claims.to_string()));
+                let auth = token_message(&token).to_string();
+                let heard = self.first(&auth, Frame::text(auth.clone()).bytes()).await;
+                let expected = if name == "set" { 4411 } else { 1011 };
+                assert!(
+                    matches!(&heard[1], Heard::Close(Some(code), _) if *code == expected),
+                    "{name}: {heard:?}",
+                );
+                self.refusals += 1;
+            }
         }
     }
 
