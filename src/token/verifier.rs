@@ -44,7 +44,7 @@ pub trait Keys: Send + Sync + 'static {
         Consultation::Settled(refusal)
     }
 
-    /// What there is to do to keep the keys up to date; see [`Verifier::upkeep`].
+    /// What there is to do to keep the keys up to date; see [`Verifier::upkeep`](super::Verifier::upkeep).
     fn upkeep(&self, house: Arc<dyn House>) -> Upkeep {
         house.ready();
         Box::pin(future::pending())
