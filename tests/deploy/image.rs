@@ -71,8 +71,10 @@ fn deploy_image_has_all_that_the_build_reads() {
     for path in copied().0 {
         copy(&root.join(&path), &there.join(&path));
     }
+    // Only what this platform needs has been downloaded.
     let output = Command::new(env!("CARGO"))
-        .args(["metadata", "--offline", "--locked", "--format-version=1"])
+        .args(["metadata", "--offline", "--locked", "--format-version=1", "--filter-platform"])
+        .arg(host())
         .current_dir(there)
         .output()
         .expect("cargo");
@@ -85,6 +87,14 @@ fn deploy_image_has_all_that_the_build_reads() {
         assert!(file.exists(), "{} is included and not copied", file.display());
     }
     assert!(seen > 1, "only {seen} included files were found: the search is broken");
+}
+
+/// The platform that the compiler runs on.
+fn host() -> String {
+    let output = Command::new("rustc").arg("-vV").output().expect("rustc");
+    let text = String::from_utf8(output.stdout).expect("text");
+    let host = text.lines().find_map(|line| line.strip_prefix("host: "));
+    host.expect("a host").to_owned()
 }
 
 /// The files that the sources under `directory` include at compile time.
