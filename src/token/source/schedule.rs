@@ -184,6 +184,11 @@ impl Schedule {
         self.wanted
     }
 
+    /// Whether the last flight that ended brought nothing of use.
+    pub(super) const fn is_failing(&self) -> bool {
+        self.failures > 0
+    }
+
     /// The number of the last flight that has begun.
     pub(super) const fn flights(&self) -> Flight {
         self.flights
@@ -197,7 +202,7 @@ impl Schedule {
     /// When the next flight may begin because somebody asks. While the source fails nobody's
     /// question makes it be asked more often.
     fn asked_flight(&self) -> Time {
-        if !self.wanted || self.failures > 0 {
+        if !self.wanted || self.is_failing() {
             return Time::from_ms(u64::MAX);
         }
         self.answered.map_or(Time::default(), |last| last + self.bounds.cool_down_ms)

@@ -261,6 +261,30 @@ async fn a_key_that_is_gone_ends_its_sessions_where_that_is_wanted() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_key_that_may_be_gone_does_not_hurry_a_source_that_fails() {
+    let folder = Folder::new();
+    folder.write(&["old", "new"]);
+    let location = Location::File(folder.path());
+    let settings = SourceSettings::new("app", location);
+    let source = KeySource::new(SourceSettings { end_sessions: true, ..settings });
+    let (town, _upkeep) = start(&source);
+    looks(&source, 1).await;
+    let old = check(&source, "old").expect("it is there");
+    folder.write(&["new"]);
+    looks(&source, 1).await;
+    fs::remove_file(folder.path()).expect("removed");
+    tokio::time::advance(Duration::from_millis(10 * MINUTE_MS)).await;
+    looks(&source, 1).await;
+    let began = Instant::now();
+    looks(&source, 4).await;
+    assert!(began.elapsed() >= Duration::from_secs(6), "{:?}", began.elapsed());
+    assert!(town.removed.lock().is_empty(), "who does not answer says nothing of keys");
+    folder.write(&["new"]);
+    looks(&source, 1).await;
+    assert_eq!(*town.removed.lock(), [old]);
+}
+
+#[tokio::test(start_paused = true)]
 async fn servers_share_a_source() {
     let folder = Folder::new();
     folder.write(&["a"]);

@@ -93,8 +93,13 @@ pub(super) async fn look(shared: &Arc<Shared>) -> Result<(), SourceFault> {
 
 /// Waits for `until`, for a question, or for what else becomes due.
 async fn pause(shared: &Shared, driver: &mut Driver, until: Time) {
-    let over = shared.schedule.lock().over().filter(|_| driver.report.awaits_the_end());
-    let gone = driver.absence.next_look();
+    let (over, failing) = {
+        let schedule = shared.schedule.lock();
+        (schedule.over(), schedule.is_failing())
+    };
+    let over = over.filter(|_| driver.report.awaits_the_end());
+    // While the source fails its pauses hold: the look that ends the failure will tell.
+    let gone = driver.absence.next_look().filter(|_| !failing);
     let wake = [Some(until), over, gone].into_iter().flatten().min().unwrap_or(until);
     if let Some(wake) = shared.origin.checked_add(Duration::from_millis(wake.as_ms())) {
         let _ = timeout_at(wake, shared.asked.notified()).await;
