@@ -13,7 +13,8 @@ use std::{
     task::Poll,
 };
 
-/// Runs the upkeep of each of `keys`, and tells `house` once that all of them are ready.
+/// Runs the upkeep of each of `keys`, and tells `house` once that all of them are ready. It
+/// ends when one of them does, which none must.
 pub(super) fn all<'a, K: Keys>(
     keys: impl Iterator<Item = &'a K>,
     house: &Arc<dyn House>,
@@ -28,9 +29,12 @@ pub(super) fn all<'a, K: Keys>(
         })
         .collect();
     Box::pin(future::poll_fn(move |context| {
-        upkeeps.retain_mut(|upkeep| upkeep.as_mut().poll(context).is_pending());
-        // It lasts as long as the server, even if every issuer's has ended.
-        Poll::Pending
+        let ended = upkeeps.iter_mut().filter_map(|upkeep| match upkeep.as_mut().poll(context) {
+            Poll::Ready(()) => Some(()),
+            Poll::Pending => None,
+        });
+        // All of them are polled. None may end unnoticed: its keys would grow stale.
+        if ended.count() > 0 { Poll::Ready(()) } else { Poll::Pending }
     }))
 }
 
