@@ -170,7 +170,7 @@ fn authority(text: &str) -> Result<(Host, Option<u16>), AddressFault> {
     let end = text.rfind(']').map_or(0, |at| at + 1);
     let colon = text.get(end..).and_then(|rest| rest.find(':')).map(|at| end + at);
     let (host, port) = match colon.and_then(|at| text.split_at_checked(at)) {
-        Some((host, port)) => (host, Some(self::port(port.trim_start_matches(':'))?)),
+        Some((host, port)) => (host, Some(self::port(port.strip_prefix(':').unwrap_or(port))?)),
         None => (text, None),
     };
     Ok((Host::parse(host)?, port))
@@ -334,6 +334,8 @@ mod tests {
             ("https://a.example:/", AddressFault::Port),
             ("https://a.example:65536/", AddressFault::Port),
             ("https://a.example:+1/", AddressFault::Port),
+            ("https://a.example::443/", AddressFault::Port),
+            ("https://[2001:db8::7]::443/", AddressFault::Port),
             ("https://a.example/a b", AddressFault::Character),
             ("https://a.example/\r\nX: y", AddressFault::Character),
             ("https://ä.example/", AddressFault::Character),
