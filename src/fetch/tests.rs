@@ -210,6 +210,21 @@ async fn localhost_is_this_host_whatever_a_resolver_says() {
 }
 
 #[test]
+fn a_pipe_holds_no_authorities() {
+    let file = std::env::temp_dir().join(format!("vestibule-pipe-{}", std::process::id()));
+    let made = std::process::Command::new("mkfifo").arg(&file).status().expect("mkfifo");
+    assert!(made.success());
+    // Nobody writes to it: reading it would take for ever.
+    let (sender, loaded) = std::sync::mpsc::channel();
+    let pipe = file.clone();
+    std::thread::spawn(move || sender.send(Trust::load(Some(&pipe)).map(|_| ())));
+    let loaded = loaded.recv_timeout(Duration::from_secs(10));
+    std::fs::remove_file(&file).expect("removed");
+    let fault = loaded.expect("at once").expect_err("no file");
+    assert!(fault.to_string().contains("not a regular file"), "{fault}");
+}
+
+#[test]
 fn authorities_are_read_or_named() {
     let folder = std::env::temp_dir().join(format!("vestibule-trust-{}", std::process::id()));
     std::fs::create_dir_all(&folder).expect("a folder");

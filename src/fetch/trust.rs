@@ -79,12 +79,12 @@ fn from_file(path: &Path) -> Result<RootCertStore, TrustFault> {
 }
 
 fn read(path: &Path) -> io::Result<Vec<u8>> {
-    let file = File::open(path)?;
-    if !file.metadata()?.is_file() {
-        return Err(io::Error::other("not a file"));
+    // Before it is opened: a pipe that nobody writes to would block for ever.
+    if !std::fs::metadata(path)?.is_file() {
+        return Err(io::Error::other("it is not a regular file"));
     }
     let mut text = Vec::new();
-    file.take(CA_FILE_BYTES + 1).read_to_end(&mut text)?;
+    File::open(path)?.take(CA_FILE_BYTES + 1).read_to_end(&mut text)?;
     let fits = text.len() as u64 <= CA_FILE_BYTES;
     if fits { Ok(text) } else { Err(io::Error::other(format!("over {CA_FILE_BYTES} bytes"))) }
 }
