@@ -1,6 +1,6 @@
 //! Why nothing was fetched, in words for people; never with a byte of an answer's body.
 
-use super::Address;
+use super::{Address, HEAD_LINES};
 use std::fmt;
 
 /// Why nothing was fetched: from whom, and what went wrong.
@@ -52,7 +52,7 @@ pub enum FetchFault {
     Redirect(u16),
     /// It answers with another status than 200.
     Status(u16),
-    /// Status and headers are longer than allowed.
+    /// Status and headers are longer than allowed, or the headers too many.
     HeadSize {
         /// The cap, in bytes.
         limit: usize,
@@ -87,7 +87,7 @@ impl fmt::Display for FetchError {
             ),
             FetchFault::Status(status) => write!(f, "{host} answers {status} instead of 200"),
             FetchFault::HeadSize { limit } => {
-                write!(f, "{host} answers with more than {limit} bytes of headers")
+                write!(f, "{host} answers with more than {limit} bytes or {HEAD_LINES} headers")
             }
             FetchFault::BodySize { limit } => {
                 write!(f, "{host} answers with more than {limit} bytes")

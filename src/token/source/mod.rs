@@ -105,7 +105,7 @@ impl SourceSettings {
 
 /// The keys of one issuer, as its location brought them last. A clone is the same source.
 ///
-/// Without its [upkeep](Keys::upkeep) it never has a key.
+/// Without its [upkeep](Keys::upkeep), or a [look](Self::look), it never has a key.
 #[derive(Clone)]
 pub struct KeySource {
     shared: Arc<Shared>,
@@ -265,7 +265,8 @@ impl Asker {
 
     async fn wait(self, flight: Flight) {
         let mut landed = self.shared.landed.subscribe();
-        let patience = Duration::from_millis(self.shared.settings.bounds.fetch_ms + GRACE_MS);
+        let fetch_ms = self.shared.settings.bounds.fetch_ms;
+        let patience = Duration::from_millis(fetch_ms.saturating_add(GRACE_MS));
         // A flight has its own deadline; this one is for an upkeep that does not run.
         let _ = timeout(patience, landed.wait_for(|landed| *landed >= flight)).await;
     }
