@@ -11,7 +11,8 @@ pub const ADDRESS_BYTES: usize = 2_048;
 
 /// An address that may be asked: `https://…`, or `http://…` to a loopback address or `localhost`.
 ///
-/// It has no user, no password and no fragment. It prints as it was written.
+/// It has no user, no password and no fragment. It displays as it was written; for debugging only
+/// whom it asks is shown, because a query may be a secret.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct Address {
     text: Box<str>,
@@ -108,7 +109,7 @@ impl fmt::Display for Address {
 
 impl fmt::Debug for Address {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Address({})", self.text)
+        write!(f, "Address({})", self.authority())
     }
 }
 
@@ -264,6 +265,12 @@ mod tests {
             assert_eq!((address.port(), address.target()), (port, target.to_owned()), "{text}");
             assert_eq!((address.is_encrypted(), address.as_str()), (encrypted, text));
         }
+    }
+
+    #[test]
+    fn a_query_is_not_shown_for_debugging() {
+        let address = Address::parse("https://a.example:444/keys?code=secret").expect("an address");
+        assert_eq!(format!("{address:?}"), "Address(a.example:444)");
     }
 
     #[test]
