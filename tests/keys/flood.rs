@@ -16,6 +16,8 @@ use vestibule::{
 };
 
 const FLOOD: usize = 5_000;
+/// The least of a flood that goes on for a while.
+const FLOOD_WHILE: usize = 1_000;
 
 #[tokio::test]
 async fn a_flood_waits_for_one_fetch_and_delays_nobody() {
@@ -69,7 +71,8 @@ async fn the_requests_stay_within_the_documented_bound() {
     let town = Town::start(&server, &authority, BRISK);
     town.open().await;
     let mut number = 0;
-    while began.elapsed() < Duration::from_millis(1_500) {
+    // On a slow machine the flood takes longer, and the bound grows with it.
+    while number < FLOOD_WHILE || began.elapsed() < Duration::from_millis(1_500) {
         let wave: FuturesUnordered<_> = (0..50)
             .map(|_| {
                 number += 1;
@@ -88,7 +91,6 @@ async fn the_requests_stay_within_the_documented_bound() {
     let bound = 2 + ms / BRISK.cool_down_ms + ms / fresh;
     assert!(count <= bound, "{count} requests in {ms} ms, at most {bound}");
     assert!(count >= 4, "{count} requests: the flood was not felt at all");
-    assert!(number > 1_000, "{number} tokens are no flood");
 }
 
 #[tokio::test]
