@@ -362,3 +362,108 @@ fn the_payload_is_one_strict_object() {
         }
     }
 }
+
+fn judge_pass_text(text: &str, rules: &IssuerRules) -> Result<Box<Pass>, Rejection> {
+    judge_pass(text, rules, NOW)
+}
+
+const ROOM: &str = r#""room":"team:1","allow":["join","history"]"#;
+
+#[test]
+fn a_room_token_is_a_pass() {
+    let rules = IssuerRules { user_prefix: "app:".into(), ..IssuerRules::default() };
+    let more = format!(r#"{ROOM},"iss":"a","rooms":1,"limits":1,"info":1"#);
+    let pass = judge_pass_text(&text(&more), &rules).unwrap();
+    assert_eq!((pass.identity.issuer.as_deref(), &*pass.identity.subject), (Some("a"), "ann"));
+    assert_eq!((&*pass.identity.user, pass.room.as_str()), ("app:ann", "team:1"));
+    let allowed = Permission::ALL.iter().filter(|one| pass.allow.contains(**one));
+    assert!(allowed.eq([Permission::Join, Permission::History].iter()));
+    assert_eq!((pass.expires_at, pass.leeway_ms), (NOW + 60_000, 5_000));
+    let all = judge_pass_text(&text(r#""room":"a","allow":"*""#), &rules).unwrap();
+    assert!(Permission::ALL.iter().all(|one| all.allow.contains(*one)));
+}
+
+#[test]
+fn a_pass_obeys_the_rules_of_logins() {
+    let rules = IssuerRules {
+        iss: Some("a".into()),
+        aud: vec!["chat".into()],
+        required_claims: [("use".into(), json!("room"))].into(),
+        ..IssuerRules::default()
+    };
+    let good = format!(r#"{ROOM},"iss":"a","aud":"chat","use":"room""#);
+    assert!(judge_pass_text(&text(&good), &rules).is_ok());
+    let table = [
+        (r#""iss":"b""#, ClaimFault::Issuer.into()),
+        (r#""aud":"b""#, ClaimFault::Audience.into()),
+        (r#""use":"b""#, ClaimFault::Required("use".into()).into()),
+        (r#""sub":"""#, ClaimFault::SubjectLength { bytes: 0 }.into()),
+        (r#""sid":1"#, wrong("sid", "a string", Kind::Number)),
+        (r#""exp":0"#, Rejection::Expired { late_ms: NOW.as_ms() }),
+        (r#""room":"a b""#, ClaimFault::Room("room".into()).into()),
+        (r#""allow":["fly"]"#, ClaimFault::Allow("allow".into()).into()),
+        (r#""room":"a b","exp":0"#, ClaimFault::Room("room".into()).into()),
+    ];
+    for (more, expected) in table {
+        // The last one of two members counts, before it becomes text.
+        let fault = judge_pass_text(&text(&format!("{good},{more}")), &rules).unwrap_err();
+        assert_eq!(fault, expected, "{more}");
+    }
+    for more in ["", r#""room":"a""#, r#""allow":"*""#, r#""rooms":{"a":"*"}"#] {
+        let fault = judge_pass_text(&text(more), &IssuerRules::default()).unwrap_err();
+        assert_eq!(fault, ClaimFault::NotForRoom.into(), "{more}");
+    }
+}
+
+#[test]
+fn a_mapped_name_replaces_the_default_one() {
+    let rules = IssuerRules {
+        rooms_claim: "x:rooms".into(),
+        limits_claim: "x:limits".into(),
+        info_claim: "x:info".into(),
+        room_claim: "x:room".into(),
+        allow_claim: "x:allow".into(),
+        ..IssuerRules::default()
+    };
+    let old = r#""rooms":1,"limits":1,"info":1,"room":"a","allow":"*""#;
+    let new = r#""x:rooms":{"b":"*"},"x:limits":{"rooms":3},"x:info":{}"#;
+    let login = judge_text(&text(&format!("{old},{new}")), &rules).unwrap();
+    assert!(login.grant.allows(RoomRef::parse("b").unwrap(), Permission::Send));
+    assert_eq!((login.quotas.rooms, login.info.is_some()), (Some(3), true));
+    let room = r#""x:room":"b","x:allow":["send"]"#;
+    let pass = judge_pass_text(&text(&format!("{old},{room}")), &rules).unwrap();
+    assert_eq!(pass.room.as_str(), "b");
+    assert_eq!(fault(room, &rules), ClaimFault::RoomToken.into());
+    assert_eq!(fault(r#""x:info":1"#, &rules), wrong("x:info", "an object", Kind::Number));
+}
+
+#[test]
+fn a_life_has_a_longest_length() {
+    let rules = IssuerRules { max_lifetime_ms: Some(10_000), ..IssuerRules::default() };
+    let judge = |exp: u64, iat: Option<u64>| {
+        let iat = iat.map(|iat| format!(r#","iat":{iat}"#)).unwrap_or_default();
+        let text = format!(r#"{{"sub":"ann","exp":{exp}{iat}}}"#);
+        judge_text(&text, &rules).map(drop)
+    };
+    let lives = |ms| Err(ClaimFault::Lifetime { ms, limit_ms: 10_000 }.into());
+    assert_eq!(judge(NOW_S + 15, None), Ok(()));
+    assert_eq!(judge(NOW_S + 16, None), lives(16_000));
+    assert_eq!(judge(NOW_S + 5, Some(NOW_S - 10)), Ok(()));
+    assert_eq!(judge(NOW_S + 5, Some(NOW_S - 11)), lives(16_000));
+    assert_eq!(judge(NOW_S + 16, Some(NOW_S + 5)), lives(16_000));
+    assert_eq!(judge(NOW_S - 60, Some(NOW_S - 90)), lives(30_000));
+    // Too early is said before too long from now, and too long from `iat` before both.
+    let early = Err(Rejection::NotYetValid { claim: "iat", early_ms: 60_000 });
+    assert_eq!(judge(NOW_S + 70, Some(NOW_S + 60)), early);
+    assert_eq!(judge(NOW_S + 90, Some(NOW_S + 60)), lives(30_000));
+    let longest = IssuerRules { max_lifetime_ms: Some(u64::MAX), ..rules };
+    assert!(judge_text(&text(r#""iat":0"#), &longest).is_ok());
+}
+
+#[test]
+fn the_ceiling_is_the_issuers() {
+    let ceiling = Quotas { messages_per_s: Some(50), rooms: None, connections: Some(1) };
+    let rules = IssuerRules { ceiling, ..IssuerRules::default() };
+    let login = judge_text(&text(r#""limits":{"messages_per_s":70}"#), &rules).unwrap();
+    assert_eq!((login.ceiling, login.quotas.messages_per_s), (ceiling, Some(70)));
+}
