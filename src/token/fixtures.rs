@@ -1,6 +1,6 @@
 //! Keys made for the test run, and a time to judge at.
 
-use super::{Algorithm, Family, IssuerRules, IssuerVerifier, Key, SigningKey};
+use super::{Algorithm, Family, IssuerRules, Issuers, Key, SigningKey};
 use crate::protocol::time::Wall;
 use aws_lc_rs::{
     encoding::{AsDer, Pkcs8V1Der, PublicKeyX509Der},
@@ -92,6 +92,6 @@ pub(super) fn signer() -> SigningKey {
 }
 
 /// A verifier with the HS256 key.
-pub(super) fn verifier(rules: IssuerRules) -> IssuerVerifier<Key> {
-    IssuerVerifier::new(rules, keys(Algorithm::Hs256).1)
+pub(super) fn verifier(rules: IssuerRules) -> Issuers<Key> {
+    Issuers::new(rules, keys(Algorithm::Hs256).1)
 }

@@ -39,9 +39,6 @@ pub use rejection::{
 pub use ring::KeyRing;
 pub use verifier::{Consultation, Keys, Signatures};
 
-/// The verifier of one issuer: [`Issuers::new`].
-pub type IssuerVerifier<K> = Issuers<K>;
-
 use crate::protocol::{
     client_message::Token,
     identity::{Login, Pass, Signer},

@@ -21,7 +21,7 @@ fn the_example_of_rfc_7515_is_judged_by_its_time() {
     let secret = URL_SAFE_NO_PAD.decode(RFC_7515_A1_SECRET).unwrap();
     // It has no `sub`.
     let rules = IssuerRules { subject_claim: "iss".into(), ..IssuerRules::default() };
-    let verifier = IssuerVerifier::new(rules, Key::from_secret(&secret, None).unwrap());
+    let verifier = Issuers::new(rules, Key::from_secret(&secret, None).unwrap());
     let login = verifier.judge(RFC_7515_A1, Wall::from_ms(1_300_819_379_999)).unwrap();
     assert_eq!(&*login.identity.subject, "joe");
     assert_eq!(login.expires_at, Wall::from_ms(1_300_819_380_000));
@@ -34,7 +34,7 @@ fn every_algorithm_signs_somebody_in() {
     for algorithm in Algorithm::ALL {
         let (signing, key) = keys(*algorithm);
         let token = Mint::new("ann", 60_000).sign(&signing, NOW).unwrap();
-        let verifier = IssuerVerifier::new(IssuerRules::default(), key);
+        let verifier = Issuers::new(IssuerRules::default(), key);
         let Verification::Done(verdict) = verifier.verify(Token::new(token.as_str()), NOW) else {
             panic!("{algorithm}: nothing to look up");
         };
@@ -60,13 +60,26 @@ fn claims(more: serde_json::Value) -> String {
 }
 
 /// A verifier that asks for everything.
-fn strict() -> IssuerVerifier<Key> {
+fn strict() -> Issuers<Key> {
     verifier(IssuerRules {
         iss: Some("a".into()),
         aud: vec!["chat".into()],
         required_claims: [("use".into(), json!("access"))].into(),
         ..IssuerRules::default()
     })
+}
+
+#[test]
+fn a_single_key_takes_its_own_algorithm_alone() {
+    for key in Algorithm::ALL.iter().copied() {
+        let verifier = Issuers::new(IssuerRules::default(), keys(key).1);
+        for token in Algorithm::ALL.iter().copied().filter(|token| *token != key) {
+            let header = format!(r#"{{"alg":"{token}"}}"#);
+            let renamed = keys(key).0.sign_with_header(&header, &claims(json!({}))).unwrap();
+            let fault = verifier.judge(&renamed, NOW).unwrap_err();
+            assert_eq!(fault, HeaderFault::AlgorithmMismatch { key, token }.into());
+        }
+    }
 }
 
 #[test]
@@ -101,7 +114,7 @@ fn the_cap_can_be_moved() {
 fn no_changed_byte_verifies() {
     for algorithm in [Algorithm::Hs256, Algorithm::Rs256, Algorithm::Es256, Algorithm::EdDsa] {
         let (signing, key) = keys(algorithm);
-        let verifier = IssuerVerifier::new(IssuerRules::default(), key);
+        let verifier = Issuers::new(IssuerRules::default(), key);
         let token = Mint::new("ann", 60_000).sign(&signing, NOW).unwrap();
         for at in 0..token.len() {
             for with in
@@ -126,7 +139,7 @@ fn the_older_envelopes_of_rsa_keys_are_read() {
     let signing = SigningKey::from_private_pem(&private, algorithm).unwrap();
     let key = Key::from_public_pem(&public, algorithm).unwrap();
     let token = Mint::new("ann", 60_000).sign(&signing, NOW).unwrap();
-    assert!(IssuerVerifier::new(IssuerRules::default(), key).judge(&token, NOW).is_ok());
+    assert!(Issuers::new(IssuerRules::default(), key).judge(&token, NOW).is_ok());
 }
 
 #[test]

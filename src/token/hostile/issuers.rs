@@ -90,13 +90,18 @@ fn names() -> Vec<Case> {
     let nobody = || ClaimFault::Issuer.into();
     let no_string = |found| kind("iss", "a string", found);
     let both = r#"["https://app.example","https://partner.example"]"#;
-    let forged = hs256(b"x", br#"{"alg":"HS256"}"#, claims_with(&[("iss", r#""x""#)]).as_bytes());
+    // No key looks at what nobody here has issued.
+    let forged =
+        |iss: &str| hs256(b"x", br#"{"alg":"HS256"}"#, claims_with(&[("iss", iss)]).as_bytes());
     let in_header = r#"{"alg":"HS256","iss":"https://app.example"}"#;
     vec![
         ("no name", signed(&claims_without("iss")), nobody()),
         ("an empty name", iss(r#""""#), nobody()),
         ("a stranger", iss(r#""https://evil.example""#), nobody()),
-        ("a stranger, forged", forged, nobody()),
+        ("a stranger, forged", forged(r#""x""#), nobody()),
+        ("capitals, forged", forged(r#""https://APP.example""#), nobody()),
+        ("a slash more, forged", forged(r#""https://app.example/""#), nobody()),
+        ("the beginning of a name, forged", forged(r#""https://app""#), nobody()),
         ("a name behind a path", iss(r#""https://app.example/../partner.example""#), nobody()),
         ("the name in the header", under(in_header, &claims_without("iss")), nobody()),
         ("two names", iss(both), no_string(Kind::Array)),

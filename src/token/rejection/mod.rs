@@ -275,11 +275,14 @@ mod tests {
 
     #[test]
     fn only_time_is_told_apart_from_invalid() {
-        let invalid: [Rejection; 4] = [
+        let invalid: [Rejection; 7] = [
             FormFault::Encrypted.into(),
             HeaderFault::AlgorithmNone.into(),
+            KeyRefusal::Unnamed.into(),
+            KeyRefusal::Unknown.into(),
             Rejection::Signature,
             ClaimFault::Issuer.into(),
+            ClaimFault::Lifetime { ms: 2, limit_ms: 1 }.into(),
         ];
         for rejection in invalid {
             assert_eq!(rejection.class(), Class::Invalid, "{rejection}");
@@ -287,6 +290,9 @@ mod tests {
         assert_eq!(Rejection::Expired { late_ms: 1 }.class(), Class::Expired);
         let early = Rejection::NotYetValid { claim: "nbf", early_ms: 1 };
         assert_eq!(early.class(), Class::NotYetValid);
+        for ours in [KeyRefusal::Unsettled, KeyRefusal::SourceDown] {
+            assert_eq!(Rejection::Key(ours).class(), Class::Unavailable, "{ours:?}");
+        }
     }
 
     #[test]

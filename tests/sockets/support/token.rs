@@ -13,9 +13,7 @@ use std::{
 use tokio::sync::{Notify, Semaphore};
 use vestibule::{
     protocol::{client_message, time::Wall},
-    token::{
-        Algorithm, IssuerRules, IssuerVerifier, Key, Mint, SigningKey, Verification, Verifier,
-    },
+    token::{Algorithm, IssuerRules, Issuers, Key, Mint, SigningKey, Verification, Verifier},
 };
 
 /// The secret of the server under test; long enough for every hash.
@@ -76,22 +74,22 @@ pub(crate) fn unsigned(token: &str) -> String {
 }
 
 /// A good verifier of this server: HS256, no leeway.
-pub(crate) fn verifier() -> IssuerVerifier<Key> {
+pub(crate) fn verifier() -> Issuers<Key> {
     verifier_with(|_| {})
 }
 
 /// The same after `adjust` had its way with the rules.
-pub(crate) fn verifier_with(adjust: impl FnOnce(&mut IssuerRules)) -> IssuerVerifier<Key> {
+pub(crate) fn verifier_with(adjust: impl FnOnce(&mut IssuerRules)) -> Issuers<Key> {
     let mut rules = IssuerRules { leeway_ms: 0, ..IssuerRules::default() };
     adjust(&mut rules);
     let key = Key::from_secret(SECRET, Some(Algorithm::Hs256)).expect("long enough");
-    IssuerVerifier::new(rules, key)
+    Issuers::new(rules, key)
 }
 
 /// The good verifier behind a key source that answers when the test lets it.
 #[derive(Clone)]
 pub(crate) struct Turnstile {
-    verifier: Arc<IssuerVerifier<Key>>,
+    verifier: Arc<Issuers<Key>>,
     pub(crate) permits: Arc<Semaphore>,
     pub(crate) asked: Arc<AtomicUsize>,
     pub(crate) asking: Arc<Notify>,
