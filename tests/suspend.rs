@@ -26,8 +26,9 @@ use tokio::time::{Instant, timeout};
 
 /// How long the server stands still unless `SUSPEND_SECONDS` says otherwise, in milliseconds.
 const SUSPEND_MS: u64 = 1_500;
-/// Two of these and the suspension are over before anybody who is dead is taken for dead.
-const HEARTBEAT_MS: &str = "500";
+/// The heartbeat meanwhile: its timeout is over long before the server goes on.
+const INTERVAL_MS: &str = "500";
+const TIMEOUT_MS: &str = "1000";
 /// A Ping of the default heartbeat, and its timeout, come well within this.
 const PATIENCE: Duration = Duration::from_secs(60);
 /// What comes at once comes within this.
@@ -37,8 +38,8 @@ const AT_ONCE: Duration = Duration::from_secs(1);
 fn serve() -> (Program, u64) {
     let secret = String::from_utf8(token::SECRET.to_vec()).expect("text");
     let short = [
-        ("VESTIBULE_HEARTBEAT__INTERVAL_MS", HEARTBEAT_MS),
-        ("VESTIBULE_HEARTBEAT__TIMEOUT_MS", HEARTBEAT_MS),
+        ("VESTIBULE_HEARTBEAT__INTERVAL_MS", INTERVAL_MS),
+        ("VESTIBULE_HEARTBEAT__TIMEOUT_MS", TIMEOUT_MS),
     ];
     let asked = env::var("SUSPEND_SECONDS").ok().map(|text| text.parse::<u64>().expect("seconds"));
     let issuer =
@@ -89,7 +90,13 @@ async fn a_server_that_stood_still_judges_nobody_by_its_own_silence() {
     let mut talker = enter(&server, &token::token("talker")).await;
     let mut listener = enter(&server, &token::token("listener")).await;
     let mut mute = enter(&server, &token::token("mute")).await;
-    // Its token ends while the server stands still.
+    // The server waits for an answer that comes while it stands still.
+    let question = loop {
+        if let Heard::Ping(payload) = timeout(PATIENCE, listener.next()).await.expect("a Ping") {
+            break payload;
+        }
+    };
+    // The token of this one ends meanwhile.
     let mut fleeting = enter(&server, &token::ending_in("fleeting", suspend_ms as i64 / 2)).await;
     talker.say(post("before")).await;
     assert_eq!(hear(&mut talker).await["type"], "ack");
@@ -97,6 +104,7 @@ async fn a_server_that_stood_still_judges_nobody_by_its_own_silence() {
 
     talker.say(post("meanwhile")).await;
     fleeting.say(post("too late")).await;
+    listener.send(&Frame::new(Opcode::Pong, question)).await;
     for peer in [&mut talker, &mut listener] {
         answer_what_waits(peer).await;
     }
