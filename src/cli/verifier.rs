@@ -109,6 +109,8 @@ pub(super) fn look<'a>(
         let outcome = runtime.block_on(source.look());
         looks.push(Look { issuer: issuer.name.clone(), from, outcome });
     }
+    // A resolver that hangs must not hold the end of the command.
+    runtime.shutdown_background();
     Ok(looks)
 }
 

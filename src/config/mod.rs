@@ -40,6 +40,7 @@ pub(crate) use raw::read_bounded;
 use std::{
     collections::BTreeMap,
     ffi::OsString,
+    fmt,
     net::SocketAddr,
     path::{Path, PathBuf},
 };
@@ -223,7 +224,7 @@ pub struct KeySet {
 }
 
 /// What public keys are read from.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub enum KeysFrom {
     /// A file.
     File(PathBuf),
@@ -231,6 +232,18 @@ pub enum KeysFrom {
     Url(Box<str>),
     /// The address of an issuer, for OpenID discovery.
     Discovery(Box<str>),
+}
+
+impl fmt::Debug for KeysFrom {
+    /// Without what may be a secret of an address: its query.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let bare = |url: &str| url.split('?').next().unwrap_or_default().to_owned();
+        match self {
+            Self::File(path) => f.debug_tuple("File").field(path).finish(),
+            Self::Url(url) => f.debug_tuple("Url").field(&bare(url)).finish(),
+            Self::Discovery(url) => f.debug_tuple("Discovery").field(&bare(url)).finish(),
+        }
+    }
 }
 
 /// What is logged, and how.
