@@ -141,8 +141,8 @@ async fn is_taken(server: &Program, token: &str) {
 async fn clients_readme_tokens_of_python_and_of_the_program_are_taken() {
     let visitor = Visitor::new();
     let server = visitor.serve();
-    visitor.write("token.py", &block("python", "print(jwt.encode"));
-    let output = visitor.command(installed(PYTHON)).arg("token.py").output().expect("python");
+    visitor.write("mint.py", &block("python", "print(jwt.encode"));
+    let output = visitor.command(installed(PYTHON)).arg("mint.py").output().expect("python");
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let token = String::from_utf8(output.stdout).expect("ASCII");
     is_taken(&server, &token).await;
