@@ -115,6 +115,28 @@ impl Signer {
         key.expect("a good key")
     }
 
+    /// The public key as a JWK with this `kid`; `None` for a secret, and for RSA with PSS, whose
+    /// key is another signer's too.
+    pub fn jwk(&self, kid: &str) -> Option<String> {
+        let Public::Spki(der, _) = &self.public else { return None };
+        // What the key is stands at the end of its SubjectPublicKeyInfo, at a fixed place.
+        let tail = |from: usize, len: usize| encode(&der[der.len() - from..][..len]);
+        let ec = |curve: &str, len: usize| {
+            let (x, y) = (tail(2 * len, len), tail(len, len));
+            format!(r#""kty":"EC","crv":"{curve}","x":"{x}","y":"{y}""#)
+        };
+        let members = match self.algorithm {
+            Algorithm::Es256 => ec("P-256", 32),
+            Algorithm::Es384 => ec("P-384", 48),
+            Algorithm::EdDsa => format!(r#""kty":"OKP","crv":"Ed25519","x":"{}""#, tail(32, 32)),
+            Algorithm::Rs256 => format!(r#""kty":"RSA","n":"{}","e":"AQAB""#, tail(261, 256)),
+            Algorithm::Hs256 | Algorithm::Hs384 | Algorithm::Hs512 => return None,
+            Algorithm::Rs384 | Algorithm::Rs512 => return None,
+            Algorithm::Ps256 | Algorithm::Ps384 | Algorithm::Ps512 => return None,
+        };
+        Some(format!(r#"{{{members},"kid":"{kid}"}}"#))
+    }
+
     /// A signature over anything.
     pub fn sign(&self, input: &[u8]) -> Vec<u8> {
         let random = SystemRandom::new();

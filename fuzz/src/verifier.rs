@@ -10,6 +10,7 @@ use std::sync::LazyLock;
 use vestibule::token::{
     Compact, HeaderFault, IssuerRules, Issuers, KeyRing, Rejection, TOKEN_BYTES, TypePolicy,
     header::Header,
+    ring::{Origin, SetTerms},
 };
 
 /// Who signs, and whom nobody should believe.
@@ -34,6 +35,14 @@ static VERIFIERS: LazyLock<Vec<Subject>> = LazyLock::new(|| {
     let two = (issuer("two", TypePolicy::Strict), 2);
     subjects.push(Subject::new(vec![one, two]));
     subjects
+});
+
+/// A verifier with a JWK Set.
+static NAMED: LazyLock<Subject> = LazyLock::new(|| {
+    let keys = SIGNERS[0].iter().filter_map(|signer| signer.jwk(signer.algorithm.as_str()));
+    let set = format!(r#"{{"keys":[{}]}}"#, keys.collect::<Vec<_>>().join(","));
+    let ring = KeyRing::from_set(&set, &SetTerms::new(Origin::Remote)).expect("a set").0;
+    Subject { issuers: Vec::new(), verifier: Issuers::new(RULES[0].clone(), ring) }
 });
 
 /// A verifier: the rules of each of its issuers, and who signs for it.
@@ -85,6 +94,7 @@ pub fn verifier(data: &[u8]) {
     let Some(signer) = SIGNERS.iter().flatten().nth(who) else { return };
     let token = signer.token(header, claims);
     let tampered = tamper(&token, *how);
+    by_name(who, signer, &token, &tampered);
     for subject in VERIFIERS.iter() {
         let rules = subject.rules(who, claims).filter(|_| tampered == token);
         for used in [Use::Login, Use::Room] {
@@ -95,6 +105,22 @@ pub fn verifier(data: &[u8]) {
                 panic!("signer {who} was believed, {how}: {header} {claims}: {said:?}");
             }
         }
+    }
+}
+
+/// A verifier with a set of keys, each called after its algorithm, believes exactly the untouched
+/// tokens of their signers that name the right key, or none.
+fn by_name(who: usize, signer: &Signer, token: &str, tampered: &str) {
+    let verifier = &*NAMED;
+    let compact = Compact::parse(token, TOKEN_BYTES).ok();
+    let header = compact.as_ref().and_then(|compact| Header::parse(compact.header()).ok());
+    let name = header.as_ref().and_then(|header| header.key_id.as_deref());
+    let known = who < SIGNERS[0].len() && signer.jwk("").is_some();
+    let meant = name.is_none_or(|name| name == signer.algorithm.as_str());
+    for used in [Use::Login, Use::Room] {
+        let expected = composed(token, used, &RULES[0], signer).ok();
+        let expected = expected.filter(|_| known && meant && tampered == token);
+        assert_eq!(verifier.judge(tampered, used).ok(), expected, "{name:?}, {who}");
     }
 }
 
