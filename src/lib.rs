@@ -9,7 +9,7 @@
 //! |---|---|
 //! | [`protocol`], `fetch` | the wire vocabulary: messages, codes, names, limits; a bounded GET |
 //! | [`session`], [`token`] | the state machine of one connection; who a token speaks for |
-//! | `outbox`, `config` | frames that wait for one connection; the checked configuration |
+//! | `outbox`, `config`, `metrics` | frames that wait for one connection; the checked configuration; what is counted |
 //! | `gate`, `room`, `broker` | who may come in; who is here; what was said, in order |
 //! | `relay` | joins rooms and broker: publish, commit, deliver |
 //! | `connection`, `worker` | one socket; one thread with its connections and timers |
@@ -33,6 +33,8 @@ pub(crate) mod connection;
 pub mod fetch;
 #[cfg(feature = "server")]
 pub(crate) mod gate;
+#[cfg(feature = "server")]
+pub mod metrics;
 #[cfg(feature = "server")]
 pub mod outbox;
 pub mod protocol;

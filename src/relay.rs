@@ -301,7 +301,6 @@ impl Relay {
     }
 
     /// Rooms that exist, and those of them that nobody is in.
-    #[cfg(test)]
     pub(crate) fn rooms(&self) -> (usize, usize) {
         (self.registry.len(), self.resting.lock().len())
     }

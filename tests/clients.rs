@@ -92,6 +92,48 @@ async fn miss_nothing(command: Command, name: [&str; 2]) {
     assert!(!log.iter().any(|line| line.contains(signature)), "a token in the log");
 }
 
+/// What Prometheus' own parser for Python makes of the metrics: `NAME KIND` for each, and checks.
+const SCRAPE: &str = r#"
+import sys, urllib.request
+from prometheus_client.parser import text_string_to_metric_families
+address, key = sys.argv[1:]
+request = urllib.request.Request(f"http://{address}/metrics")
+request.add_header("Authorization", f"Bearer {key}")
+with urllib.request.urlopen(request, timeout=20) as answer:
+    assert answer.headers["Content-Type"] == "text/plain; version=0.0.4; charset=utf-8"
+    text = answer.read().decode()
+seen = set()
+for family in text_string_to_metric_families(text):
+    assert family.type != "unknown" and family.documentation and family.samples, family
+    for sample in family.samples:
+        series = (sample.name, tuple(sorted(sample.labels.items())))
+        assert series not in seen and sample.value >= 0, sample
+        seen.add(series)
+    print(family.name + ("_total" if family.type == "counter" else ""), family.type)
+"#;
+
+#[tokio::test]
+async fn clients_prometheus_reads_every_metric_that_is_documented() {
+    let key = "a-key-that-nobody-guesses";
+    let server = Program::serve(&[
+        ("VESTIBULE_ADMIN__LISTEN", "127.0.0.1:0"),
+        ("VESTIBULE_ADMIN__KEY", key),
+    ]);
+    let _ann = member(&server.url, "ann", "lobby").await;
+    let address = server.admin.as_deref().expect("an admin listener");
+    let mut python = quiet(installed(PYTHON));
+    let output = python.args(["-W", "error", "-c", SCRAPE, address, key]).output();
+    let output = output.expect("python");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let read = String::from_utf8(output.stdout).expect("names");
+    let documented = include_str!("../docs/metrics.md").lines().filter_map(|line| {
+        let mut cells = line.strip_prefix("| `")?.split('|');
+        Some(format!("{} {}", cells.next()?.trim().trim_end_matches('`'), cells.next()?.trim()))
+    });
+    let documented: Vec<String> = documented.collect();
+    assert_eq!(read.lines().collect::<Vec<_>>(), documented);
+}
+
 #[tokio::test]
 async fn clients_python_comes_back_and_has_missed_nothing() {
     let mut python = quiet(installed(PYTHON));

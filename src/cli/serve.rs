@@ -31,15 +31,15 @@ pub(super) fn run(
     for warning in config.warnings.iter().chain(&config.warnings_at(clock::wall())) {
         tracing::warn!("{warning}");
     }
-    let listen = config.listen;
     let server = Server::bind(Settings { demo, ..settings(config)? })
-        .map_err(|why| Failure::Failed(format!("cannot listen on {listen}: {why}")))?;
+        .map_err(|why| Failure::Failed(format!("cannot listen on {why}")))?;
     let runtime = Builder::new_current_thread().enable_all().build().map_err(failed)?;
     let served = runtime.block_on(async {
         // Before anybody can know that the server is there: a signal must not find it deaf.
         let signals = Signals::new().map_err(failed)?;
         let addr = server.local_addr().map_err(failed)?;
-        tracing::info!(%addr, "listening");
+        let admin = server.admin_place();
+        tracing::info!(%addr, admin, "listening");
         ready(addr)?;
         until_a_signal(server, signals).await
     });
@@ -93,6 +93,7 @@ fn settings(config: Config) -> Result<Settings, Failure> {
         connections_per_user: config.connections_per_user,
         on_user_limit: config.on_user_limit,
         verifier,
+        admin: config.admin,
     })
 }
 

@@ -32,6 +32,7 @@ pub(super) fn check(raw: RawConfig) -> Result<Config, ConfigError> {
         level: check.word("log.level", LOG_LEVEL).unwrap_or_default(),
         format: check.word("log.format", LOG_FORMAT).unwrap_or_default(),
     };
+    let admin = check.admin();
     let issuers = check.issuers();
     let RawConfig { problems, mut warnings, .. } = check.raw;
     warnings.extend(issuers.iter().flatten().flat_map(IssuerConfig::warnings));
@@ -51,6 +52,7 @@ pub(super) fn check(raw: RawConfig) -> Result<Config, ConfigError> {
             connections_per_user,
             on_user_limit,
             issuers,
+            admin,
             log,
             warnings,
         }),

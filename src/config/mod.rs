@@ -5,6 +5,7 @@
 //! one table of what can be set. Whatever is wrong is reported in one go, each problem with the
 //! place that it comes from and without the value of a secret.
 
+mod admin;
 mod check;
 mod error;
 mod issuer;
@@ -20,6 +21,7 @@ mod template;
 #[cfg(test)]
 mod tests;
 
+pub use admin::{ADMIN_KEY_MAX, ADMIN_KEY_MIN, AdminConfig, AdminKey, LoopbackAddr};
 pub use error::{ConfigError, Origin, Problem};
 pub use issuer::ISSUERS_MAX;
 pub use proxies::{
@@ -84,6 +86,8 @@ pub struct Config {
     /// Whose tokens are accepted: at least one issuer, at most [`ISSUERS_MAX`]; with several each
     /// has an `iss` of its own.
     pub issuers: Vec<IssuerConfig>,
+    /// The admin listener; `None` is off.
+    pub admin: Option<AdminConfig>,
     /// What is logged, and how.
     pub log: LogConfig,
     /// What is allowed but worth a line in the log at start.

@@ -199,6 +199,7 @@ mod tests {
     fn its_examples_load() {
         // What goes with another key than the secret of the template, or needs a file.
         let beside = [
+            "admin.key_file",
             "issuer.#.secret",
             "issuer.#.public_key_file",
             "issuer.#.jwks_file",
@@ -213,12 +214,13 @@ mod tests {
         let all = load(&uncommented(|key| !beside.contains(&key.path)));
         assert_eq!(all.issuers[0].iss.as_deref(), Some("https://app.example"));
         assert_eq!(all.issuers[0].ceiling.rooms, Some(500));
+        assert!(all.admin.is_some());
         assert!(all.warnings.is_empty(), "{:?}", all.warnings);
         for way in ["jwks_file", "jwks_url", "discovery"] {
             let way = format!("issuer.#.{way}");
             let fetched = way != "issuer.#.jwks_file";
             let text = uncommented(|key| {
-                let companion = beside.iter().skip(6).any(|path| *path == key.path);
+                let companion = beside.iter().skip(7).any(|path| *path == key.path);
                 let of_fetching = ["issuer.#.stale_ms", "issuer.#.ca_file"].contains(&key.path);
                 key.path == way
                     || companion && (fetched || !of_fetching)

@@ -1,5 +1,6 @@
 //! Every key by every source, and every text that tells what is wrong.
 
+mod admin;
 mod issuer_keys;
 mod issuers;
 mod rooms;
@@ -47,7 +48,8 @@ fn show(value: impl std::fmt::Debug) -> String {
 }
 
 /// One row for every key but those about the keys of an issuer (`tests/issuer_keys.rs`) and the rules
-/// about rooms (`tests/rooms.rs`): they need others beside them.
+/// about rooms (`tests/rooms.rs`) and
+/// the admin listener (`tests/admin.rs`): they need others beside them.
 const ROWS: &[Row] = &[
     ("listen", "\"[::1]:80\"", "[::1]:80", |c| c.listen.to_string()),
     ("workers", "3", "3", |c| show(c.workers)),
@@ -128,6 +130,7 @@ fn every_key_is_in_the_rows() {
     for key in keys::KEYS {
         let path = key.path.replace('#', "0").replace('*', "token_type");
         let elsewhere = path.starts_with("rooms.rule.0.")
+            || path.starts_with("admin.")
             || path
                 .strip_prefix("issuer.0.")
                 .is_some_and(|name| issuer_keys::NAMES.contains(&name));
@@ -285,9 +288,9 @@ fn unknown_keys_are_refused_with_the_nearest_known_one() {
             "v.toml:2: limits.brust: unknown key; did you mean `limits.burst`?",
         ),
         (
-            "[admin]\nlisten = 'x'",
-            "v.toml:1: admin: unknown key; known here: listen, workers, connections, drain_ms, demo, \
-             auth, issuer, heartbeat, gate, limits, rooms, log",
+            "[cluster]\nlisten = 'x'",
+            "v.toml:1: cluster: unknown key; known here: listen, workers, connections, drain_ms, \
+             demo, auth, issuer, heartbeat, gate, limits, rooms, admin, log",
         ),
         (
             "[gate]\nplaces = 5",

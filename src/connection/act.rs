@@ -3,6 +3,7 @@
 use super::{Connection, Desk, seats::Leaving};
 use crate::{
     broker::Draft,
+    metrics::{Count, End, Level},
     outbox::{Frame, Refused},
     protocol::{close_code::CloseCode, server_message::ServerMessage},
     relay::Caller,
@@ -52,7 +53,10 @@ impl Connection {
                     return desk.shared.relay.rejoin(caller, joined, since.as_ref());
                 }
                 match desk.shared.relay.join(caller, &room, since.as_ref()) {
-                    Ok(room) => self.seats.enter(room, key),
+                    Ok(room) => {
+                        desk.recorder.raise(Level::Member);
+                        self.seats.enter(room, key);
+                    }
                     Err(why) => self.step(Event::JoinRefused { key, why }, desk),
                 }
             }
@@ -60,6 +64,7 @@ impl Connection {
                 let caller = self.caller(key, desk);
                 match self.seats.begin_leave(room.borrowed(), key) {
                     Some(Leaving::Member(room)) => {
+                        desk.recorder.lower(Level::Member);
                         desk.shared.relay.leave(caller, &room);
                     }
                     Some(Leaving::Again(room)) => desk.shared.relay.leave_again(caller, &room),
@@ -71,9 +76,11 @@ impl Connection {
             Action::Cut => self.transport.cut(),
             Action::Close { code, retry_after_ms } => self.close(code, retry_after_ms, desk),
             Action::EchoClose(code) => {
+                self.note_end(End::Client, desk);
                 self.shut(Frame::close(code, ""), desk);
             }
             Action::Abandon => {
+                self.note_end(End::Lost, desk);
                 self.transport.abandon();
                 self.seats.vacate(self.key, desk);
                 self.wake();
@@ -98,6 +105,10 @@ impl Connection {
         };
         match desk.shared.relay.publish(shared, &draft, desk.now.wall) {
             Ok(published) => {
+                desk.recorder.count(match published.duplicate {
+                    true => Count::Duplicate,
+                    false => Count::Published,
+                });
                 let event = Event::Published {
                     key,
                     epoch: published.epoch.as_str(),
@@ -112,6 +123,7 @@ impl Connection {
     }
 
     fn send(&mut self, message: &ServerMessage<'_>, desk: &mut Desk) {
+        self.note_message(message, desk);
         let pushed = self.transport.push_data(Frame::text(message), desk.now.time);
         self.after_push(pushed, desk);
     }
@@ -132,6 +144,7 @@ impl Connection {
     fn close(&mut self, code: CloseCode, retry_after_ms: Option<u64>, desk: &mut Desk) {
         let connection = self.session.connection();
         tracing::debug!(connection, code = code.code(), name = code.name(), "closing");
+        self.note_end(End::Server(code), desk);
         self.shut(Frame::close(Some(code.code()), &code.reason(retry_after_ms)), desk);
     }
 

@@ -2,7 +2,11 @@
 
 use super::transport::Kit;
 use crate::{
-    gate::users::{Admission, Place, Users},
+    gate::{
+        refusals::RefusalLog,
+        users::{Admission, Place, Users},
+    },
+    metrics::{Level, Lookup, Metrics, Recorder},
     protocol::{
         client_message::Token,
         identity::{Identity, Login},
@@ -31,6 +35,10 @@ pub(crate) struct Shared {
     pub(crate) connections_per_user: u32,
     /// Places for lookups of the verifier.
     pub(crate) verifications: Arc<Semaphore>,
+    /// What is counted.
+    pub(crate) metrics: Arc<Metrics>,
+    /// Who was refused.
+    pub(crate) refusals: Arc<RefusalLog>,
 }
 
 impl fmt::Debug for Shared {
@@ -62,6 +70,8 @@ pub(crate) struct Desk {
     pub(crate) shared: Arc<Shared>,
     /// Scratch and contexts.
     pub(crate) kit: Kit,
+    /// This worker's own counters.
+    pub(crate) recorder: Recorder,
     /// Note: call [`Connection::on_time`](super::Connection::on_time) then.
     pub(crate) alarms: Vec<(ConnKey, Time)>,
     /// Note: take these members out.
@@ -75,11 +85,13 @@ pub(crate) struct Desk {
 impl Desk {
     /// An empty desk.
     pub(crate) fn new(worker: WorkerIndex, shared: Arc<Shared>) -> Self {
+        let recorder = shared.metrics.recorder();
         Self {
             now: Now::default(),
             worker,
             shared,
             kit: Kit::default(),
+            recorder,
             alarms: Vec::new(),
             departures: Vec::new(),
             replaced: Vec::new(),
@@ -93,9 +105,11 @@ impl Desk {
             done @ Verification::Done(_) => done,
             Verification::Pending(lookup) => {
                 let places = Arc::clone(&self.shared.verifications);
+                let mut stay = Stay::begin(&self.shared.metrics);
                 Verification::Pending(Box::pin(async move {
                     // The semaphore is never closed; if it were, the lookup would just run.
                     let _place = places.acquire_owned().await.ok();
+                    stay.run();
                     lookup.await
                 }))
             }
@@ -119,5 +133,32 @@ impl Desk {
     /// Gives the place of `key` back.
     pub(super) fn leave(&self, key: ConnKey, identity: &Arc<Identity>) {
         self.shared.users.leave(identity, Place { worker: self.worker, connection: key.into() });
+    }
+}
+
+/// A lookup as it is counted, until it is dropped.
+struct Stay {
+    metrics: Arc<Metrics>,
+    state: Lookup,
+}
+
+impl Stay {
+    fn begin(metrics: &Arc<Metrics>) -> Self {
+        let state = Lookup::Waiting;
+        metrics.raise(Level::Lookup(state));
+        Self { metrics: Arc::clone(metrics), state }
+    }
+
+    /// It has a place.
+    fn run(&mut self) {
+        self.metrics.lower(Level::Lookup(self.state));
+        self.state = Lookup::Running;
+        self.metrics.raise(Level::Lookup(self.state));
+    }
+}
+
+impl Drop for Stay {
+    fn drop(&mut self) {
+        self.metrics.lower(Level::Lookup(self.state));
     }
 }

@@ -1,6 +1,6 @@
 //! What a connection begins with: its stream, its place, the terms of the server.
 
-use super::{Stream, inbound::Policy};
+use super::{Stream, Visitor, inbound::Policy};
 use crate::session::Rules;
 use std::sync::{
     Arc,
@@ -13,7 +13,7 @@ pub(crate) struct Entrance {
     /// The byte stream behind the 101.
     pub(crate) stream: Stream,
     /// Bytes that came along with the handshake.
-    pub(crate) early: Vec<u8>,
+    pub(crate) early: Box<[u8]>,
     /// Subprotocols were offered and none is known.
     pub(crate) unknown_subprotocol: bool,
     /// The random id of `auth_ok`.
@@ -22,6 +22,8 @@ pub(crate) struct Entrance {
     pub(crate) seed: u32,
     /// Its place among the connections of the process.
     pub(crate) slot: Slot,
+    /// Who it is, as far as anybody knows.
+    pub(crate) visitor: Box<Visitor>,
 }
 
 /// A place among the connections of a process; free again when it is dropped.

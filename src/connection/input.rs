@@ -5,6 +5,7 @@ use super::{
     inbound::Incoming,
     transport::{READ_BYTES, Read},
 };
+use crate::metrics::Count;
 use crate::session::{Event, Phase, TransportFault};
 use std::{
     mem,
@@ -30,6 +31,7 @@ impl Connection {
             let mut scratch = mem::take(&mut desk.kit.scratch);
             let read = self.transport.poll_fill(cx, &mut scratch, desk.now.time);
             if let Poll::Ready(Read::Bytes(n)) = read {
+                desk.recorder.add(Count::ReceivedByte, n);
                 self.take_in(scratch.get(..n).unwrap_or_default(), desk);
             }
             desk.kit.scratch = scratch;
@@ -57,6 +59,7 @@ impl Connection {
             }
             match self.transport.poll_fill(cx, into, desk.now.time) {
                 Poll::Ready(Read::Bytes(n)) => {
+                    desk.recorder.add(Count::ReceivedByte, n);
                     let bytes = desk.kit.scratch.get(..n).unwrap_or_default();
                     self.transport.set_aside(bytes);
                 }
@@ -74,7 +77,10 @@ impl Connection {
                 return;
             };
             let event = match &incoming {
-                Incoming::Text(text) => Event::Text(text.as_str()),
+                Incoming::Text(text) => {
+                    desk.recorder.count(Count::Received);
+                    Event::Text(text.as_str())
+                }
                 Incoming::TooBig => Event::TooBig,
                 Incoming::Ping(payload) => Event::Ping(payload),
                 Incoming::Pong(_) => Event::Pong,

@@ -10,16 +10,19 @@ mod entrance;
 pub(crate) mod inbound;
 mod input;
 mod seats;
+mod sight;
 pub(crate) mod stream;
 pub(crate) mod transport;
 
 pub(crate) use desk::{Departure, Desk, Shared};
 pub(crate) use entrance::{Entrance, Slot, Terms};
+pub(crate) use sight::Visitor;
 pub(crate) use stream::Stream;
 pub(crate) use transport::Flush;
 
 use crate::{
     broker::Delivery,
+    metrics::{Count, End, Level, State},
     protocol::{
         identity::{Identity, Login},
         time::Time,
@@ -54,9 +57,11 @@ pub(crate) struct Connection {
     /// The earliest time at which the worker comes back.
     alarm: Option<Time>,
     /// When the drain ends this connection.
-    last_call: Option<(Time, u64)>,
+    last_call: Option<Box<(Time, u64)>>,
     /// The user whose place it holds.
     admitted: Option<Arc<Identity>>,
+    /// Who waits for the verdict; nobody behind it.
+    visitor: Option<Box<Visitor>>,
     /// Whether the turn under way has already noted it.
     pub(crate) touched: bool,
     _slot: Slot,
@@ -73,7 +78,8 @@ impl fmt::Debug for Connection {
 impl Connection {
     /// Begins at the 101.
     pub(crate) fn new(key: ConnKey, entrance: Entrance, terms: &Terms, desk: &mut Desk) -> Self {
-        let Entrance { stream, early, unknown_subprotocol, id, seed, slot } = entrance;
+        let Entrance { stream, early, unknown_subprotocol, id, seed, slot, visitor } = entrance;
+        desk.recorder.add(Count::ReceivedByte, early.len());
         let rules = Arc::clone(&terms.rules);
         let outbox_bytes = rules.session.outbox_bytes;
         let (session, actions) = Session::new(desk.now, rules, Opening::FirstMessage, id, seed);
@@ -81,7 +87,7 @@ impl Connection {
         let mut connection = Self {
             key,
             session,
-            transport: Transport::new(stream, policy, outbox_bytes, early),
+            transport: Transport::new(stream, policy, outbox_bytes, early.into_vec()),
             seats: Seats::default(),
             lookup: None,
             waker: None,
@@ -89,9 +95,11 @@ impl Connection {
             alarm: None,
             last_call: None,
             admitted: None,
+            visitor: Some(visitor),
             touched: false,
             _slot: slot,
         };
+        connection.count_in(desk);
         connection.perform(actions, desk);
         if unknown_subprotocol {
             connection.step(Event::UnsupportedProtocol, desk);
@@ -118,14 +126,16 @@ impl Connection {
         self.poll_lookup(cx, desk);
         self.poll_input(cx, desk);
         if self.transport.is_open() {
-            match self.transport.flush() {
+            match self.write(desk) {
                 Flush::Done => {}
                 Flush::Blocked => self.poll_output(cx, desk),
                 Flush::Broken => self.step(Event::Eof, desk),
             }
         }
         if !self.transport.is_open() && !self.transport.is_over() {
+            let before = self.transport.outbox().bytes();
             self.transport.poll_close(cx, &mut desk.kit.scratch);
+            sight::count_sent(before, self.transport.outbox(), desk);
         }
         self.feed_members(desk);
         self.set_alarm(desk);
@@ -135,6 +145,8 @@ impl Connection {
     /// Gives everything back. The worker calls it when it takes the connection off its table.
     pub(crate) fn end(mut self, desk: &mut Desk) {
         self.seats.vacate(self.key, desk);
+        self.note_end(End::Lost, desk);
+        desk.recorder.lower(Level::Connection(State::Closing));
         if let Some(identity) = self.admitted.take() {
             desk.leave(self.key, &identity);
         }
@@ -156,7 +168,8 @@ impl Connection {
             self.transport.reset();
             self.wake();
         }
-        if let Some((_, after_ms)) = self.last_call.take_if(|(at, _)| *at <= now) {
+        if let Some((_, after_ms)) = self.last_call.take_if(|call| call.0 <= now).map(|call| *call)
+        {
             self.step(Event::Shutdown { after_ms }, desk);
         }
         self.step(Event::Timer(self.pulse()), desk);
@@ -165,7 +178,7 @@ impl Connection {
 
     /// The server drains: says when to come back, and ends at `last_call`.
     pub(crate) fn drain(&mut self, after_ms: u64, last_call: Time, desk: &mut Desk) {
-        self.last_call = Some((last_call, after_ms));
+        self.last_call = Some(Box::new((last_call, after_ms)));
         self.on_event(Event::Draining { after_ms }, desk);
     }
 
@@ -185,6 +198,7 @@ impl Connection {
             let _ = self.transport.push_data(frame.clone(), desk.now.time);
             taken += 1;
         }
+        desk.recorder.add(Count::Delivery, taken);
         taken
     }
 
@@ -247,7 +261,7 @@ impl Connection {
 
     /// Writes what the turn queued; wakes the task if the stream takes no more.
     pub(crate) fn flush(&mut self, desk: &mut Desk) {
-        match self.transport.flush() {
+        match self.write(desk) {
             Flush::Done => self.feed_members(desk),
             Flush::Blocked => self.wake(),
             Flush::Broken => {
@@ -265,8 +279,19 @@ impl Connection {
         }
     }
 
+    /// Writes what waits, without a task.
+    fn write(&mut self, desk: &Desk) -> Flush {
+        let before = self.transport.outbox().bytes();
+        let flushed = self.transport.flush();
+        sight::count_sent(before, self.transport.outbox(), desk);
+        flushed
+    }
+
     fn poll_output(&mut self, cx: &mut Context<'_>, desk: &mut Desk) {
-        if self.transport.poll_flush(cx) == Poll::Ready(Flush::Broken) {
+        let before = self.transport.outbox().bytes();
+        let flushed = self.transport.poll_flush(cx);
+        sight::count_sent(before, self.transport.outbox(), desk);
+        if flushed == Poll::Ready(Flush::Broken) {
             self.step(Event::Eof, desk);
         }
     }
@@ -276,7 +301,9 @@ impl Connection {
             Ok(login) => self.take_place(login, desk),
             Err(rejection) => {
                 tracing::debug!(connection = self.session.connection(), %rejection, "credential refused");
-                act::refusal(&rejection)
+                let event = act::refusal(&rejection);
+                self.note_rejection(rejection, desk);
+                event
             }
         };
         self.step(event, desk);
@@ -339,7 +366,7 @@ impl Connection {
         let wanted = [
             self.session.next_deadline(desk.now),
             self.transport.close_deadline(),
-            self.last_call.map(|(at, _)| at),
+            self.last_call.as_ref().map(|call| call.0),
         ];
         if let Some(due) = wanted.into_iter().flatten().min()
             && self.alarm.is_none_or(|alarm| due < alarm)

@@ -2,6 +2,7 @@
 
 use super::desk::{Departure, Desk};
 use crate::{
+    metrics::Level,
     protocol::room_name::RoomRef,
     relay::SharedRoom,
     room::{ConnKey, RoomId, Seating},
@@ -146,6 +147,7 @@ impl Seat {
 fn give_up(seat: &Seat, connection: ConnKey, desk: &mut Desk) {
     if seat.leave.is_none() {
         let shared = Arc::clone(&desk.shared);
+        desk.recorder.lower(Level::Member);
         shared.relay.exit(desk.worker, &seat.room, desk.now.wall);
     }
     if let Some(place) = seat.place() {

@@ -66,7 +66,6 @@ impl Users {
     }
 
     /// Users that hold a seat.
-    #[cfg(test)]
     pub(crate) fn len(&self) -> usize {
         self.seats.len()
     }

@@ -27,6 +27,11 @@ pub(crate) trait Audience<L> {
     fn is_hungry(&self, to: ConnKey) -> bool;
     /// `member` catches up: serve its room again once it [`is_hungry`](Self::is_hungry).
     fn wait(&mut self, member: ConnKey);
+
+    /// The same, for a member that was live until now.
+    fn fell_behind(&mut self, member: ConnKey) {
+        self.wait(member);
+    }
     /// Reads a piece of history: the messages from `from` on that come before `until`.
     ///
     /// # Errors
@@ -207,7 +212,7 @@ impl<L> LocalRoom<L> {
             if let Some(missed) = self.batch.deliveries.get(taken) {
                 member.cursor = Cursor::CatchingUp { next_seq: missed.seq };
                 self.behind.push(place);
-                audience.wait(member.connection);
+                audience.fell_behind(member.connection);
             }
         }
         self.end_batch(audience);

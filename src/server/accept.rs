@@ -1,8 +1,8 @@
 //! One listener feeds all workers: sockets are handed out unregistered, in turn. Once the server
 //! drains it answers them itself, because a worker without connections is gone at once.
 
-use super::{handshake::FrontDoor, http::Site};
-use crate::worker::Control;
+use super::{guest_book::GuestBook, handshake::FrontDoor, http::Site};
+use crate::{metrics::AcceptFault, worker::Control};
 use futures_util::future::select_all;
 use rustix::io::Errno;
 use socket2::{Domain, Protocol, Socket, Type};
@@ -21,7 +21,7 @@ use tokio::{
 /// Connections that the kernel keeps for us.
 const BACKLOG: i32 = 4_096;
 /// How long to wait when nobody can be accepted, in milliseconds.
-const EXHAUSTED_MS: u64 = 50;
+pub(super) const EXHAUSTED_MS: u64 = 50;
 
 /// Opens the public port.
 pub(super) fn listen(addr: SocketAddr) -> io::Result<TcpListener> {
@@ -44,6 +44,7 @@ pub(super) struct Acceptor {
     door: Arc<FrontDoor>,
     /// Sockets that came during the drain; each has the time of a handshake.
     turned_away: JoinSet<()>,
+    book: GuestBook,
 }
 
 impl Acceptor {
@@ -54,7 +55,8 @@ impl Acceptor {
         door: Arc<FrontDoor>,
     ) -> io::Result<Self> {
         let listener = tokio::net::TcpListener::from_std(listener)?;
-        Ok(Self { listener, controls, next: 0, site, door, turned_away: JoinSet::new() })
+        let (turned_away, book) = (JoinSet::new(), door.book().clone());
+        Ok(Self { listener, controls, next: 0, site, door, turned_away, book })
     }
 
     /// Accepts until the listener is broken.
@@ -67,9 +69,10 @@ impl Acceptor {
                     self.take_in(stream, peer).await;
                 }
                 Err(error) => match Trouble::of(&error) {
-                    Trouble::OneSocket => {}
+                    Trouble::OneSocket => self.book.missed(AcceptFault::Socket),
                     Trouble::Broken => return error,
                     Trouble::Exhausted => {
+                        self.book.missed(AcceptFault::Exhausted);
                         if !std::mem::replace(&mut in_trouble, true) {
                             tracing::warn!(%error, "nobody can be accepted, newcomers wait");
                         }
@@ -124,7 +127,7 @@ fn unregister(stream: tokio::net::TcpStream) -> io::Result<TcpStream> {
 
 /// What a failed accept means.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Trouble {
+pub(super) enum Trouble {
     /// The newcomer is gone; the next one may be fine (accept(2), "Error handling").
     OneSocket,
     /// No descriptors or no memory, or an error nobody expected: it is better to wait.
@@ -134,7 +137,7 @@ enum Trouble {
 }
 
 impl Trouble {
-    fn of(error: &io::Error) -> Self {
+    pub(super) fn of(error: &io::Error) -> Self {
         match error.raw_os_error().map(Errno::from_raw_os_error) {
             Some(Errno::BADF | Errno::INVAL | Errno::NOTSOCK) => Self::Broken,
             Some(
@@ -156,6 +159,7 @@ impl Trouble {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::worker::clock::Clock;
 
     fn trouble(errno: Errno) -> Trouble {
         Trouble::of(&io::Error::from_raw_os_error(errno.raw_os_error()))
@@ -176,7 +180,8 @@ mod tests {
         let listener = listen(SocketAddr::from(([127, 0, 0, 1], 0))).expect("a port");
         let addr = listener.local_addr().expect("an address");
         let site = Arc::new(Site::new(Vec::new()));
-        let door = Arc::new(FrontDoor::new(Arc::clone(&site), Arc::default(), 8));
+        let book = GuestBook::new(&Arc::default(), &Arc::default(), Clock::system());
+        let door = Arc::new(FrontDoor::new(Arc::clone(&site), Arc::default(), 8, book));
         let acceptor = Acceptor::new(listener, controls.into(), site, door).expect("a listener");
         let accepting = tokio::spawn(acceptor.run());
         let mut peers = Vec::new();

@@ -141,7 +141,7 @@ async fn echo(mut stream: TcpStream) {
         match receive(request.as_bytes(), &site, std::net::Ipv4Addr::LOCALHOST.into()) {
             Reception::NeedMore => {}
             Reception::Upgrade(upgrade) => break upgrade,
-            Reception::Refuse(_) | Reception::Plain => return,
+            Reception::Refuse { .. } | Reception::Plain => return,
         }
     };
     if stream.write_all(&upgrade.response).await.is_err() {

@@ -1,10 +1,13 @@
 //! What listens: accept, handshake, plain HTTP, drain.
 
 mod accept;
+mod admin;
 #[cfg(test)]
 mod autobahn;
+mod census;
 mod descriptors;
 mod doubts;
+mod guest_book;
 mod handshake;
 mod household;
 pub(crate) mod http;
@@ -13,9 +16,10 @@ mod tests;
 
 use crate::{
     broker::{Epochs, HistoryBounds, MemoryBroker},
-    config::{OnUserLimit, TrustedProxies},
+    config::{AdminConfig, OnUserLimit, TrustedProxies},
     connection::{Shared, Terms, desk::VERIFICATIONS},
-    gate::users::Users,
+    gate::{refusals::RefusalLog, users::Users},
+    metrics::Metrics,
     protocol::{
         limits::{AuthLimits, SessionLimits},
         room_rules::RoomRules,
@@ -26,7 +30,10 @@ use crate::{
     worker::{CONTROLS, Control, Place, Worker, clock::Clock},
 };
 use accept::Acceptor;
+use admin::Admin;
+use census::Survey;
 use futures_util::stream::{FuturesUnordered, StreamExt};
+use guest_book::GuestBook;
 use handshake::FrontDoor;
 use household::{Household, Keeping};
 use http::Site;
@@ -44,6 +51,7 @@ use std::{
 use tokio::{
     runtime::{Builder, LocalOptions},
     sync::{Semaphore, mpsc, oneshot},
+    task::JoinSet,
 };
 
 /// What this server offers (`features` of `auth_ok`).
@@ -79,6 +87,8 @@ pub struct Settings {
     pub on_user_limit: OnUserLimit,
     /// Judges credentials.
     pub verifier: Arc<dyn Verifier>,
+    /// Where metrics are served; `None` is nowhere.
+    pub admin: Option<AdminConfig>,
 }
 
 impl Settings {
@@ -102,6 +112,7 @@ impl Settings {
             connections_per_user: 32,
             on_user_limit: OnUserLimit::default(),
             verifier,
+            admin: None,
         }
     }
 }
@@ -150,17 +161,21 @@ impl std::error::Error for RunError {}
 #[derive(Debug)]
 pub struct Server {
     listener: TcpListener,
+    admin: Option<admin::Bound>,
     settings: Settings,
 }
 
 impl Server {
-    /// Binds the public port.
+    /// Binds the public port, and the admin listener if there is one.
     ///
     /// # Errors
-    /// What the system says: the port is taken, the address is not ours, no permission.
+    /// Which of them cannot be opened, and what the system says: it is taken, the address is not
+    /// ours, no permission.
     pub fn bind(settings: Settings) -> io::Result<Self> {
-        let listener = accept::listen(settings.listen)?;
-        Ok(Self { listener, settings })
+        let listener = accept::listen(settings.listen)
+            .map_err(|why| io::Error::new(why.kind(), format!("{}: {why}", settings.listen)))?;
+        let admin = settings.admin.as_ref().map(admin::Bound::bind).transpose()?;
+        Ok(Self { listener, admin, settings })
     }
 
     /// Where it listens.
@@ -169,6 +184,11 @@ impl Server {
     /// What the system says.
     pub fn local_addr(&self) -> io::Result<SocketAddr> {
         self.listener.local_addr()
+    }
+
+    /// Where the admin listener stands, as `admin.listen` would say it.
+    pub fn admin_place(&self) -> Option<String> {
+        self.admin.as_ref().map(admin::Bound::place)
     }
 
     /// Serves until `shutdown` is ready, then drains: `/readyz` and upgrades answer 503, sessions
@@ -183,7 +203,8 @@ impl Server {
     /// # Errors
     /// [`RunError`] if a worker, the listener or the upkeep fails.
     pub async fn run(self, shutdown: impl Future<Output = ()>) -> Result<(), RunError> {
-        let Self { listener, settings } = self;
+        let Self { listener, admin, settings } = self;
+        let admin = admin.zip(settings.admin.clone());
         let drain_ms = settings.drain_ms;
         let workers = match settings.workers {
             0 => thread::available_parallelism().map_or(1, NonZeroUsize::get),
@@ -200,6 +221,8 @@ impl Server {
         let acceptor =
             Acceptor::new(listener, controls, Arc::clone(&site), door).map_err(RunError::Accept)?;
         let accepting = acceptor.run();
+        // Ends with this function.
+        let _admin = crew.serve_admin(admin, &site, capacity).map_err(RunError::Accept)?;
         let household = Household::new(Arc::clone(&site));
         let mut keeping = Keeping::begin(&verifier, Arc::clone(&household) as _);
         let controls = Arc::clone(&crew.controls);
@@ -229,6 +252,8 @@ impl Server {
 struct Crew {
     controls: Arc<[mpsc::Sender<Control>]>,
     door: Arc<FrontDoor>,
+    shared: Arc<Shared>,
+    clock: Clock,
     /// Each ready when its worker has returned or died.
     ends: FuturesUnordered<oneshot::Receiver<()>>,
 }
@@ -248,14 +273,17 @@ impl Crew {
             users: Users::new(settings.on_user_limit),
             connections_per_user: settings.connections_per_user,
             verifications: Arc::new(Semaphore::new(VERIFICATIONS)),
+            metrics: Arc::new(Metrics::default()),
+            refusals: Arc::new(RefusalLog::default()),
         });
+        let clock = Clock::system();
         let open = Arc::new(AtomicUsize::new(0));
-        let door = Arc::new(FrontDoor::new(Arc::clone(site), open, capacity));
+        let book = GuestBook::new(&shared.metrics, &shared.refusals, clock);
+        let door = Arc::new(FrontDoor::new(Arc::clone(site), open, capacity, book));
         let (controls, receivers): (Vec<_>, Vec<_>) =
             (0..workers).map(|_| mpsc::channel(CONTROLS)).unzip();
         let controls: Arc<[_]> = controls.into();
         let colleagues: Arc<[_]> = controls.iter().map(mpsc::Sender::downgrade).collect();
-        let clock = Clock::system();
         let ends = FuturesUnordered::new();
         for (index, receiver) in receivers.into_iter().enumerate() {
             let place = Place {
@@ -268,7 +296,29 @@ impl Crew {
             };
             ends.push(spawn(place, receiver)?);
         }
-        Ok(Self { controls, door, ends })
+        Ok(Self { controls, door, shared, clock, ends })
+    }
+
+    /// Serves the admin routes, if there are any, until the set is dropped.
+    fn serve_admin(
+        &self,
+        admin: Option<(admin::Bound, AdminConfig)>,
+        site: &Arc<Site>,
+        capacity: usize,
+    ) -> io::Result<JoinSet<()>> {
+        let mut tasks = JoinSet::new();
+        if let Some((bound, config)) = admin {
+            let survey = Survey {
+                shared: Arc::clone(&self.shared),
+                site: Arc::clone(site),
+                workers: self.controls.len(),
+                capacity,
+                clock: self.clock,
+                began: self.clock.now(),
+            };
+            tasks.spawn(Admin::new(survey, config.key().cloned()).run(bound.listen()?));
+        }
+        Ok(tasks)
     }
 
     /// Ends every connection within `drain_ms`, and waits until every worker has returned.
@@ -282,6 +332,7 @@ impl Crew {
         if tokio::time::timeout(patience, everybody).await.is_err() {
             tracing::warn!("a worker did not return in time");
         }
+        self.shared.refusals.finish();
     }
 }
 

@@ -205,6 +205,10 @@ impl<K: Keys> Verifier for Issuers<K> {
         self.verify_as(token, now, pass)
     }
 
+    fn brought_keys(&self) -> Option<u64> {
+        Some(Issuers::brought_keys(self))
+    }
+
     fn upkeep(self: Arc<Self>, house: Arc<dyn House>) -> Upkeep {
         upkeep::all(self.shared.issuers.iter().map(|issuer| &issuer.keys), &house)
     }

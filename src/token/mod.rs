@@ -70,6 +70,12 @@ pub trait Verifier: Send + Sync + 'static {
         Verification::Done(Err(ClaimFault::NotForRoom.into()))
     }
 
+    /// How many tokens brought or named a key of their own, which was ignored; for the metrics.
+    /// `None` if nobody counts them.
+    fn brought_keys(&self) -> Option<u64> {
+        None
+    }
+
     /// What there is to do beside the judging, such as fetching keys, for as long as the server
     /// runs. It must say when sessions can be opened: [`House::ready`].
     fn upkeep(self: Arc<Self>, house: Arc<dyn House>) -> Upkeep {

@@ -4,6 +4,7 @@ use super::{Control, Place, clock::Clock, turn::Rooms, wheel::Wheel};
 use crate::{
     connection::{Connection, Desk, Entrance, Terms},
     gate::users,
+    metrics::{Level, State},
     protocol::{
         identity::Signer,
         time::{Now, Time},
@@ -98,7 +99,13 @@ impl Core {
 
     /// A socket was accepted.
     pub(super) fn arrived(&mut self) {
+        self.desk.recorder.raise(Level::Connection(State::Handshake));
         self.visits += 1;
+    }
+
+    /// The first request of a socket is settled.
+    pub(super) fn received(&mut self) {
+        self.desk.recorder.lower(Level::Connection(State::Handshake));
     }
 
     /// A socket is done with.

@@ -134,7 +134,9 @@ impl Worker {
         let receiving = self.place.reception.receive(stream);
         task::spawn_local(async move {
             let _visit = visit;
-            match receiving.await {
+            let received = receiving.await;
+            core.borrow_mut().received();
+            match received {
                 Ok(Some(entrance)) => Core::serve(core, entrance).await,
                 Ok(None) => {}
                 Err(error) => tracing::debug!(%peer, %error, "handshake ended"),

@@ -4,6 +4,7 @@ use super::core::Core;
 use crate::{
     broker::Delivery,
     connection::{Connection, Departure, Desk},
+    metrics::Count,
     relay::{RoomLog, SharedRoom},
     room::{
         Audience, ConnKey, Gap, Item, JoinTicket, LeaveTicket, LocalRoom, RoomId, Seating,
@@ -131,9 +132,10 @@ impl Core {
         !self.rooms.active.is_empty()
     }
 
-    /// Frees rooms that are empty and have forgotten everything.
+    /// Frees rooms that are empty and have forgotten everything; says who was refused lately.
     pub(super) fn sweep(&mut self) {
         self.desk.shared.relay.sweep(self.desk.now.wall);
+        self.desk.shared.refusals.sweep(self.desk.now.time);
     }
 
     fn serve_room(&mut self, at: usize, quantum: &mut usize) {
@@ -206,6 +208,11 @@ impl Audience<RoomLog> for Hall<'_> {
                 self.touch(member);
             }
         }
+    }
+
+    fn fell_behind(&mut self, member: ConnKey) {
+        self.desk.recorder.count(Count::CatchUp);
+        self.wait(member);
     }
 
     fn is_hungry(&self, to: ConnKey) -> bool {

@@ -8,6 +8,7 @@
     reason = "a test fails by panicking"
 )]
 
+mod admin;
 mod config;
 #[cfg(feature = "client")]
 mod connect;
@@ -195,6 +196,8 @@ struct Running {
     child: Child,
     log: BufReader<ChildStderr>,
     addr: String,
+    /// The admin listener, if there is one.
+    admin: String,
 }
 
 impl Running {
@@ -202,7 +205,7 @@ impl Running {
     fn start(args: &[&str], environment: &[(&str, &str)]) -> (Self, Vec<serde_json::Value>) {
         let mut child = command(args, environment).spawn().unwrap();
         let log = BufReader::new(child.stderr.take().unwrap());
-        let mut server = Self { child, log, addr: String::new() };
+        let mut server = Self { child, log, addr: String::new(), admin: String::new() };
         let mut before = Vec::new();
         while server.addr.is_empty() {
             let mut line = String::new();
@@ -211,6 +214,7 @@ impl Running {
                 serde_json::from_str(&line).unwrap_or_else(|_| panic!("no JSON: {line:?}"));
             if entry["message"] == "listening" {
                 entry["addr"].as_str().unwrap().clone_into(&mut server.addr);
+                entry["admin"].as_str().unwrap_or_default().clone_into(&mut server.admin);
             } else {
                 before.push(entry);
             }

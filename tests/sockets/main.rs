@@ -15,6 +15,7 @@ mod handshake;
 mod life;
 mod limits;
 mod load;
+mod metrics;
 mod publish;
 mod rooms;
 mod slow;

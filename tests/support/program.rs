@@ -21,6 +21,8 @@ pub(crate) struct Program {
     pub(crate) addr: String,
     /// `ws://ADDR/ws`.
     pub(crate) url: String,
+    /// Where its admin listener stands, if it has one.
+    pub(crate) admin: Option<String>,
 }
 
 impl Program {
@@ -44,16 +46,17 @@ impl Program {
         let mut child = command.stderr(Stdio::piped()).spawn().expect("the binary");
         let log = lines(child.stderr.take().expect("a pipe"));
         let mut before = Vec::new();
-        let addr = loop {
+        let (addr, admin) = loop {
             let line = log.recv_timeout(PATIENCE).unwrap_or_else(|why| panic!("{why}: {before:?}"));
             // What it says before it can log is no JSON.
             let entry: serde_json::Value = serde_json::from_str(&line).unwrap_or_default();
             if entry["message"] == "listening" {
-                break entry["addr"].as_str().expect("an address").to_owned();
+                let addr = entry["addr"].as_str().expect("an address").to_owned();
+                break (addr, entry["admin"].as_str().map(str::to_owned));
             }
             before.push(line);
         };
-        (Self { child, log, url: format!("ws://{addr}/ws"), addr }, before)
+        (Self { child, log, url: format!("ws://{addr}/ws"), addr, admin }, before)
     }
 
     /// SIGTERM; what was logged after "listening", to the end.

@@ -236,6 +236,25 @@ const REST: &[Key] = &[
         nothing("no start, a rule needs it", "\"granted\""),
         "Who may join and send there.",
     ),
+    text(
+        "admin.listen",
+        nothing("off", "\"unix:vestibule.sock\""),
+        "Where `/metrics` and a page for people are served, apart from the public port: a unix \
+         socket (`unix:` and a path, relative to the configuration file), which only the user of \
+         the server may open, or a loopback address with a port.",
+    ),
+    text(
+        "admin.key",
+        nothing("a port needs a key; a socket has the mode of its file", ADMIN_KEY),
+        "The key that opens it (`Authorization: Bearer`): 16 to 1024 visible characters of ASCII. \
+         A file keeps it out of this one.",
+    ),
+    text(
+        "admin.key_file",
+        nothing("see `admin.key`", "\"admin-key\""),
+        "The same from a file, relative to the configuration file; one final newline is not part \
+         of it. `vestibule keygen --out admin-key` makes one.",
+    ),
     words(
         "log.level",
         &[
@@ -259,6 +278,8 @@ const REST: &[Key] = &[
         "The form of the log, on standard error.",
     ),
 ];
+
+const ADMIN_KEY: &str = "\"at-least-16-characters-of-randomness\"";
 
 const ACCESS: &[(&str, &str)] = &[
     ("open", "whoever is signed in"),

@@ -10,10 +10,13 @@ mod request;
 mod upgrade;
 
 pub use demo::{Demo, DemoTokens};
+pub(super) use plain::page;
 pub(crate) use plain::serve_plain;
 pub(crate) use refusal::Refusal;
-pub(crate) use request::{Reception, receive};
-pub(crate) use upgrade::Subprotocol;
+pub(super) use refusal::json_body;
+pub(super) use request::HEADER_LINES;
+pub(crate) use request::{HEAD_BYTES, Reception, receive};
+pub(crate) use upgrade::{Subprotocol, Upgrade};
 
 use crate::config::TrustedProxies;
 use demo::Stage;
@@ -73,7 +76,8 @@ impl Site {
         self.draining.store(true, Ordering::Relaxed);
     }
 
-    fn is_ready(&self) -> bool {
+    /// Whether sessions can be opened.
+    pub(crate) fn is_ready(&self) -> bool {
         self.ready.load(Ordering::Relaxed) && !self.is_draining()
     }
 

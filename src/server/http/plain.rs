@@ -117,7 +117,7 @@ pub(super) fn json(status: StatusCode, body: Vec<u8>) -> Response<Full<Bytes>> {
 }
 
 /// A whole response that is not kept by anybody and taken for what it says it is.
-pub(super) fn page(
+pub(in crate::server) fn page(
     status: StatusCode,
     content_type: &'static str,
     body: Bytes,

@@ -1,6 +1,7 @@
 //! Every way to say no to a handshake, as a complete HTTP response.
 
 use super::RETRY_AFTER_S;
+use crate::metrics::Handshake;
 use serde::Serialize;
 use std::fmt::Write;
 
@@ -97,6 +98,27 @@ impl Refusal {
         text.into_bytes()
     }
 
+    /// How it is counted.
+    pub(crate) const fn outcome(self) -> Handshake {
+        match self {
+            Self::ProxyHeader
+            | Self::Malformed
+            | Self::AmbiguousHeaders
+            | Self::Body
+            | Self::Method
+            | Self::UpgradeRequired
+            | Self::HttpVersion
+            | Self::ConnectionHeader
+            | Self::WebSocketVersion
+            | Self::Key
+            | Self::SubprotocolOffer => Handshake::Malformed,
+            Self::HeadTooLarge => Handshake::TooLarge,
+            Self::Origin => Handshake::Origin,
+            Self::Draining => Handshake::Draining,
+            Self::Full => Handshake::Full,
+        }
+    }
+
     fn status(self) -> &'static str {
         match self {
             Self::ProxyHeader
@@ -139,7 +161,7 @@ impl Refusal {
 
     /// The stable code and the words for people. Nothing of the request is repeated: it may
     /// hold a secret.
-    fn words(self) -> (&'static str, &'static str) {
+    pub(crate) fn words(self) -> (&'static str, &'static str) {
         match self {
             Self::ProxyHeader => (
                 "bad_proxy_header",
@@ -187,7 +209,7 @@ impl Refusal {
 }
 
 /// The body of every refusal on this port.
-pub(super) fn json_body(error: &'static str, message: &'static str) -> String {
+pub(in crate::server) fn json_body(error: &'static str, message: &'static str) -> String {
     // Two strings always serialise.
     serde_json::to_string(&Body { error, message }).unwrap_or_default()
 }

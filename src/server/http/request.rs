@@ -5,14 +5,14 @@ use super::{
     refusal::Refusal,
     upgrade::{self, Upgrade},
 };
-use crate::gate::forwarded;
+use crate::gate::{forwarded, refusals::Agent};
 use httparse::{Error, Header, Request, Status};
 use std::net::IpAddr;
 
 /// The longest request head, in bytes; over it 431.
 pub(crate) const HEAD_BYTES: usize = 8 * 1024;
 /// The most header lines; over it 431.
-pub(super) const HEADER_LINES: usize = 64;
+pub(in crate::server) const HEADER_LINES: usize = 64;
 
 /// What the bytes read so far amount to.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,7 +22,14 @@ pub(crate) enum Reception {
     /// A handshake that is accepted once its response is written.
     Upgrade(Upgrade),
     /// Write this response and close.
-    Refuse(Vec<u8>),
+    Refuse {
+        /// Why.
+        why: Refusal,
+        /// Complete.
+        response: Vec<u8>,
+        /// What the client calls itself, where the head could be read.
+        agent: Option<Agent>,
+    },
     /// Any other request; the plain server gets the bytes.
     Plain,
 }
@@ -36,9 +43,9 @@ pub(crate) fn receive(head: &[u8], site: &Site, peer: IpAddr) -> Reception {
         Ok(Status::Complete(consumed)) if consumed <= HEAD_BYTES => consumed,
         Ok(Status::Partial) if head.len() < HEAD_BYTES => return Reception::NeedMore,
         Ok(_) | Err(Error::TooManyHeaders) => {
-            return Reception::Refuse(Refusal::HeadTooLarge.response());
+            return refuse(Refusal::HeadTooLarge, None);
         }
-        Err(_) => return Reception::Refuse(Refusal::Malformed.response()),
+        Err(_) => return refuse(Refusal::Malformed, None),
     };
     let method = request.method.unwrap_or_default();
     if request.path.and_then(path) != Some(ENDPOINT) {
@@ -48,11 +55,18 @@ pub(crate) fn receive(head: &[u8], site: &Site, peer: IpAddr) -> Reception {
     match upgrade::judge(&head, site) {
         Ok((response, subprotocol)) => {
             let finding = forwarded::find(site.proxies(), peer, |name| head.all(name));
-            Reception::Upgrade(Upgrade { response, subprotocol, consumed, finding })
+            let agent = head.agent();
+            Reception::Upgrade(Upgrade { response, subprotocol, consumed, finding, agent })
         }
-        Err(refusal) if method == "HEAD" => Reception::Refuse(refusal.response_to_head()),
-        Err(refusal) => Reception::Refuse(refusal.response()),
+        Err(why) if method == "HEAD" => {
+            Reception::Refuse { why, response: why.response_to_head(), agent: head.agent() }
+        }
+        Err(why) => refuse(why, head.agent()),
     }
+}
+
+fn refuse(why: Refusal, agent: Option<Agent>) -> Reception {
+    Reception::Refuse { why, response: why.response(), agent }
 }
 
 /// A parsed request head.
@@ -65,6 +79,11 @@ pub(super) struct Head<'a> {
 }
 
 impl<'a> Head<'a> {
+    /// What the client calls itself.
+    fn agent(&self) -> Option<Agent> {
+        self.all("user-agent").next().map(Agent::of)
+    }
+
     /// The values of all header lines of this name, in order.
     pub(super) fn all(&self, name: &str) -> impl DoubleEndedIterator<Item = &'a [u8]> {
         self.headers

@@ -1,7 +1,10 @@
 //! The server's side of the WebSocket handshake (RFC 6455 4.2), without IO.
 
 use super::{Site, refusal::Refusal, request::Head};
-use crate::{gate::forwarded::Finding, protocol::SUBPROTOCOL};
+use crate::{
+    gate::{forwarded::Finding, refusals::Agent},
+    protocol::SUBPROTOCOL,
+};
 use base64::{
     Engine,
     alphabet::STANDARD,
@@ -34,6 +37,8 @@ pub(crate) struct Upgrade {
     pub(crate) consumed: usize,
     /// Whom it speaks for.
     pub(crate) finding: Finding,
+    /// What the client calls itself.
+    pub(crate) agent: Option<Agent>,
 }
 
 /// What came of the client's offer.

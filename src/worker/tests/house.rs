@@ -8,8 +8,11 @@ use super::{
 use crate::{
     broker::{Epochs, HistoryBounds, MemoryBroker},
     config::OnUserLimit,
-    connection::{Entrance, Shared, Slot, Stream, Terms, desk::VERIFICATIONS, stream::Queued},
+    connection::{
+        Entrance, Shared, Slot, Stream, Terms, Visitor, desk::VERIFICATIONS, stream::Queued,
+    },
     gate::users::Users,
+    metrics::Metric,
     protocol::{
         limits::{AuthLimits, SessionLimits},
         room_rules::RoomRules,
@@ -22,6 +25,7 @@ use serde_json::Value;
 use std::{
     cell::{Cell, RefCell},
     future,
+    net::Ipv4Addr,
     rc::Rc,
     sync::{
         Arc,
@@ -140,6 +144,8 @@ impl House {
             users: Users::new(plan.on_user_limit),
             connections_per_user: plan.connections_per_user,
             verifications: Arc::new(Semaphore::new(VERIFICATIONS)),
+            metrics: Arc::default(),
+            refusals: Arc::default(),
         });
         let terms = Terms::new(Arc::new(Rules {
             auth: AuthLimits::default(),
@@ -202,11 +208,12 @@ impl House {
         let number = self.next.replace(self.next.get() + 1);
         let entrance = Entrance {
             stream,
-            early,
+            early: early.into(),
             unknown_subprotocol,
             id: format!("c{number}").into(),
             seed: u32::try_from(number).expect("a few connections"),
             slot: Slot::take(&self.open).0,
+            visitor: Box::new(Visitor::new(Ipv4Addr::LOCALHOST.into(), None)),
         };
         let core = Rc::clone(&self.cores[number % self.cores.len()]);
         let serving = Core::serve(core, entrance);
@@ -250,6 +257,13 @@ impl House {
         assert_eq!(self.open(), 0, "places of the process");
         assert_eq!(self.shared.users.len(), 0, "users");
         assert_eq!(self.shared.verifications.available_permits(), VERIFICATIONS, "lookups");
+        let sheet = self.shared.metrics.sheet();
+        for level in [Metric::Connections, Metric::Members, Metric::Lookups] {
+            assert_eq!(sheet.total(level), 0, "{level:?}");
+        }
+        let come = u64::try_from(self.next.get()).expect("a few connections");
+        assert_eq!(sheet.total(Metric::Verdicts), come, "each first message has a verdict");
+        assert_eq!(sheet.total(Metric::Closes), come, "each connection ended once");
         for (core, worker) in self.cores.iter().zip(0..) {
             let core = core.borrow();
             assert_eq!(core.connections.len(), 0, "connections of a worker");

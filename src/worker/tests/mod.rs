@@ -4,6 +4,7 @@
 
 mod clerk;
 mod closing;
+mod counted;
 mod drain;
 mod house;
 mod keys;

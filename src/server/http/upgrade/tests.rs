@@ -52,6 +52,11 @@ fn receive(head: &[u8], site: &Site) -> Reception {
     request::receive(head, site, LOCALHOST)
 }
 
+/// What `receive` says to a head without `User-Agent`.
+fn refusal(why: Refusal) -> Reception {
+    Reception::Refuse { why, response: why.response(), agent: None }
+}
+
 fn open() -> Site {
     Site::new(vec![])
 }
@@ -63,7 +68,7 @@ fn listed() -> Site {
 fn accepted(bytes: &[u8], site: &Site) -> Option<Upgrade> {
     match receive(bytes, site) {
         Reception::Upgrade(upgrade) => Some(upgrade),
-        Reception::NeedMore | Reception::Refuse(_) | Reception::Plain => None,
+        Reception::NeedMore | Reception::Refuse { .. } | Reception::Plain => None,
     }
 }
 
@@ -112,8 +117,8 @@ fn requests_that_are_accepted() {
 }
 
 fn refused(table: &[(&str, Vec<u8>, Refusal)]) {
-    for (what, bytes, refusal) in table {
-        assert_eq!(receive(bytes, &open()), Reception::Refuse(refusal.response()), "{what}");
+    for (what, bytes, why) in table {
+        assert_eq!(receive(bytes, &open()), refusal(*why), "{what}");
     }
 }
 
@@ -224,7 +229,7 @@ fn origins_match_as_they_are_written() {
         if passes {
             assert!(matches!(reception, Reception::Upgrade(_)), "{origin:?}");
         } else {
-            assert_eq!(reception, Reception::Refuse(Refusal::Origin.response()), "{origin:?}");
+            assert_eq!(reception, refusal(Refusal::Origin), "{origin:?}");
         }
         assert!(accepted(&bytes, &open()).is_some(), "an empty list passes all");
     }
@@ -276,7 +281,7 @@ fn refusals_say_what_to_do() {
 fn a_server_that_drains_lets_nobody_in() {
     let site = open();
     site.drain();
-    let refused = Reception::Refuse(Refusal::Draining.response());
+    let refused = refusal(Refusal::Draining);
     assert_eq!(receive(&handshake(&[]), &site), refused);
     assert_eq!(receive(&request("GET /healthz HTTP/1.1", &["Host: h"]), &site), Reception::Plain);
 }
@@ -304,7 +309,10 @@ fn everything_else_is_plain() {
 fn a_head_request_gets_no_body() {
     let bytes = request("HEAD /ws HTTP/1.1", &["Host: h"]);
     let expected = Refusal::UpgradeRequired.response_to_head();
-    assert_eq!(receive(&bytes, &open()), Reception::Refuse(expected));
+    assert_eq!(
+        receive(&bytes, &open()),
+        Reception::Refuse { why: Refusal::UpgradeRequired, response: expected, agent: None }
+    );
 }
 
 #[test]
@@ -328,7 +336,7 @@ fn the_cap_on_the_head_is_exact() {
     assert!(accepted(&longest, &open()).is_some());
     let mut longer = longest.clone();
     longer.insert(longest.len() - 4, b'y');
-    let refused = Reception::Refuse(Refusal::HeadTooLarge.response());
+    let refused = refusal(Refusal::HeadTooLarge);
     assert_eq!(receive(&longer, &open()), refused, "whole");
     assert_eq!(receive(&longer[..HEAD_BYTES], &open()), refused, "as soon as it is known");
     assert_eq!(receive(&longer[..HEAD_BYTES - 1], &open()), Reception::NeedMore);

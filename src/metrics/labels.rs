@@ -1,0 +1,240 @@
+//! The labels of metrics: closed sets of words of ours, so that no peer can add a series.
+
+use crate::protocol::{close_code::CloseCode, error_code::ErrorCode};
+
+/// An enumeration whose variants are the values of a label, in the order of its cells.
+macro_rules! label {
+    ($(#[$of:meta])* $name:ident { $($(#[$doc:meta])* $variant:ident => $value:literal,)+ }) => {
+        $(#[$of])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub(crate) enum $name {
+            $($(#[$doc])* $variant,)+
+        }
+
+        impl $name {
+            /// Every value.
+            #[cfg(test)]
+            pub(super) const ALL: &'static [Self] = &[$(Self::$variant,)+];
+            /// The words, in the same order.
+            pub(super) const WORDS: &'static [&'static str] = &[$($value,)+];
+
+            /// Which of them this is.
+            pub(super) const fn at(self) -> usize {
+                self as usize
+            }
+
+        }
+    };
+}
+
+label! {
+    /// How far a socket has come.
+    State {
+        /// Accepted; no 101 yet, or a plain request.
+        Handshake => "handshake",
+        /// No verdict yet.
+        Unauthenticated => "unauthenticated",
+        /// Signed in.
+        Authenticated => "authenticated",
+        /// The Close is on its way.
+        Closing => "closing",
+    }
+}
+
+label! {
+    /// What became of a new socket.
+    Handshake {
+        /// The 101.
+        Upgraded => "upgraded",
+        /// A plain request, answered.
+        Plain => "plain",
+        /// No handshake of RFC 6455, or no HTTP: 400, 405, 426.
+        Malformed => "malformed",
+        /// The head is over its cap: 431.
+        TooLarge => "too_large",
+        /// The origin is not on the list: 403.
+        Origin => "origin",
+        /// The server is full: 503.
+        Full => "full",
+        /// The server stops: 503.
+        Draining => "draining",
+        /// Not done in time.
+        Timeout => "timeout",
+        /// The peer left, or the socket broke.
+        Gone => "gone",
+    }
+}
+
+impl Handshake {
+    /// Its word.
+    pub(crate) fn word(self) -> &'static str {
+        Self::WORDS.get(self.at()).copied().unwrap_or_default()
+    }
+}
+
+label! {
+    /// Whether a first message was accepted.
+    Outcome {
+        /// `auth_ok`.
+        Accepted => "accepted",
+        /// Anything else.
+        Refused => "refused",
+    }
+}
+
+label! {
+    /// The rule that a refused credential broke, in classes: the log names the rule itself.
+    Rule {
+        /// No compact JWS of two strict JSON objects.
+        Form => "form",
+        /// A member of the header that is forbidden or of a wrong kind, or a wrong `typ`.
+        Header => "header",
+        /// No `alg`, `none`, an unknown one, or not the key's.
+        Algorithm => "algorithm",
+        /// No key of the issuer fits its `kid`.
+        Key => "key",
+        /// The signature does not match.
+        Signature => "signature",
+        /// `iss`.
+        Issuer => "issuer",
+        /// `aud`.
+        Audience => "audience",
+        /// A claim that is missing, of a wrong kind, or not as required.
+        Claims => "claims",
+        /// It lives longer than it may.
+        Lifetime => "lifetime",
+        /// A room token as a login, or the other way round.
+        Purpose => "purpose",
+        /// `nbf` or `iat` in the future.
+        NotYetValid => "not_yet_valid",
+        /// `exp` is over.
+        Expired => "expired",
+        /// Valid, not allowed here.
+        Forbidden => "forbidden",
+        /// Revoked.
+        Revoked => "revoked",
+        /// The key source or directory does not answer.
+        Unavailable => "unavailable",
+        /// A rule of an embedder's own verifier.
+        Custom => "custom",
+    }
+}
+
+label! {
+    /// Why the listener could not accept.
+    AcceptFault {
+        /// One socket broke before it was taken.
+        Socket => "socket",
+        /// No descriptor or no memory: newcomers wait.
+        Exhausted => "exhausted",
+    }
+}
+
+label! {
+    /// Whether anybody is in a room.
+    Occupancy {
+        /// Somebody is.
+        Occupied => "occupied",
+        /// Nobody is, and it still remembers.
+        Resting => "resting",
+    }
+}
+
+label! {
+    /// What a lookup of a verifier does.
+    Lookup {
+        /// All places are taken.
+        Waiting => "waiting",
+        /// It has a place.
+        Running => "running",
+    }
+}
+
+/// What the first message of a connection came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Verdict {
+    /// `auth_ok`.
+    Accepted,
+    /// The client left before.
+    Gone,
+    /// Closed with this code.
+    Refused(CloseCode),
+}
+
+impl Verdict {
+    /// The words.
+    pub(super) const WORDS: &'static [&'static str] =
+        &before_codes::<{ 2 + CODES }>(&["auth_ok", "gone"]);
+
+    pub(super) fn at(self) -> usize {
+        match self {
+            Self::Accepted => 0,
+            Self::Gone => 1,
+            Self::Refused(code) => 2 + code_at(code),
+        }
+    }
+}
+
+/// How a connection ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum End {
+    /// The client sent its Close.
+    Client,
+    /// The line ended without one.
+    Lost,
+    /// The server sent this code.
+    Server(CloseCode),
+}
+
+impl End {
+    /// The words.
+    pub(super) const WORDS: &'static [&'static str] =
+        &before_codes::<{ 2 + CODES }>(&["client", "lost"]);
+
+    pub(super) fn at(self) -> usize {
+        match self {
+            Self::Client => 0,
+            Self::Lost => 1,
+            Self::Server(code) => 2 + code_at(code),
+        }
+    }
+}
+
+/// How many close codes there are.
+const CODES: usize = CloseCode::ALL.len();
+
+fn code_at(code: CloseCode) -> usize {
+    CloseCode::ALL.iter().position(|known| *known == code).unwrap_or(0)
+}
+
+/// These words and, behind them, the names of the close codes.
+#[expect(clippy::indexing_slicing, reason = "the compiler evaluates it")]
+const fn before_codes<const N: usize>(own: &[&'static str]) -> [&'static str; N] {
+    let mut words = [""; N];
+    let mut at = 0;
+    while at < N {
+        words[at] = match at < own.len() {
+            true => own[at],
+            false => CloseCode::ALL[at - own.len()].name(),
+        };
+        at += 1;
+    }
+    words
+}
+
+/// The codes of errors that close nothing, in the order of their cells.
+#[expect(clippy::indexing_slicing, reason = "the compiler evaluates it")]
+pub(super) const ERRORS: &[&str] = &{
+    let mut words = [""; ErrorCode::ALL.len()];
+    let mut at = 0;
+    while at < words.len() {
+        words[at] = ErrorCode::ALL[at].as_str();
+        at += 1;
+    }
+    words
+};
+
+/// Where the cell of an error is.
+pub(super) fn error_at(code: ErrorCode) -> usize {
+    ErrorCode::ALL.iter().position(|known| *known == code).unwrap_or(0)
+}

@@ -1,0 +1,52 @@
+//! Everything that is known about a running server at one moment.
+
+use super::{admin, http::Site};
+use crate::{
+    connection::Shared,
+    metrics::{Reading, Sheet},
+    protocol::time::Now,
+    worker::clock::Clock,
+};
+use std::sync::Arc;
+
+/// Knows whom to ask.
+#[derive(Debug)]
+pub(super) struct Survey {
+    pub(super) shared: Arc<Shared>,
+    pub(super) site: Arc<Site>,
+    pub(super) workers: usize,
+    pub(super) capacity: usize,
+    pub(super) clock: Clock,
+    /// When the server began to serve.
+    pub(super) began: Now,
+}
+
+impl admin::Census for Survey {
+    fn take(&self) -> Sheet {
+        let mut sheet = self.shared.metrics.sheet();
+        let (rooms, resting) = self.shared.relay.rooms();
+        let count = |number: usize| number as u64;
+        for (reading, value) in [
+            (Reading::BuildInfo, 1),
+            (Reading::Ready, u64::from(self.site.is_ready())),
+            (Reading::Draining, u64::from(self.site.is_draining())),
+            (Reading::Workers, count(self.workers)),
+            (Reading::ConnectionsMax, count(self.capacity)),
+            (Reading::Users, count(self.shared.users.len())),
+            (Reading::OccupiedRooms, count(rooms.saturating_sub(resting))),
+            (Reading::RestingRooms, count(resting)),
+            (Reading::StartTime, self.began.wall.as_ms()),
+        ] {
+            sheet.set(reading, value);
+        }
+        if let Some(tokens) = self.shared.verifier.brought_keys() {
+            sheet.set(Reading::BroughtKeys, tokens);
+        }
+        admin::figures(&mut sheet);
+        sheet
+    }
+
+    fn up_ms(&self) -> u64 {
+        self.clock.now().time.since(self.began.time)
+    }
+}
