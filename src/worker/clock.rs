@@ -22,8 +22,18 @@ impl Clock {
     /// A clock whose wall time runs with the monotonic one, from 1.8 * 10^12 ms on.
     #[cfg(test)]
     pub(crate) fn simulated() -> Self {
-        let wall = |elapsed| Wall::from_ms(1_800_000_000_000 + millis(elapsed));
+        JUMPED_MS.set(0);
+        let wall = |elapsed| {
+            let ms = 1_800_000_000_000 + millis(elapsed);
+            Wall::from_ms(ms.saturating_add_signed(JUMPED_MS.get()))
+        };
         Self { origin: Instant::now(), wall }
+    }
+
+    /// Sets the wall clock of simulated clocks forward, or back, by `ms`.
+    #[cfg(test)]
+    pub(crate) fn jump(ms: i64) {
+        JUMPED_MS.set(JUMPED_MS.get() + ms);
     }
 
     /// What time it is.
@@ -36,6 +46,12 @@ impl Clock {
     pub(crate) fn instant(&self, time: Time) -> Instant {
         self.origin + Duration::from_millis(time.as_ms()) + Duration::from_millis(1)
     }
+}
+
+#[cfg(test)]
+thread_local! {
+    /// How far the simulated wall clock of this thread has jumped, in milliseconds.
+    static JUMPED_MS: std::cell::Cell<i64> = const { std::cell::Cell::new(0) };
 }
 
 fn wall_at(time: SystemTime) -> Wall {

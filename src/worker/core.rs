@@ -23,7 +23,10 @@ use std::{
 };
 use tokio::sync::mpsc;
 
-/// Connections that are asked at a time whether they rest on a key that is gone.
+/// The least by which a wall clock jumps, in milliseconds.
+const JUMP_MS: u128 = 500;
+
+/// Connections that are looked at together when something concerns them all.
 const REVIEWED_AT_ONCE: usize = 256;
 
 /// The table of one worker.
@@ -47,6 +50,8 @@ pub(crate) struct Core {
     draining: Option<Drain>,
     /// Sockets from the accept on, those in their handshake included.
     visits: usize,
+    /// By how much the wall clock was ahead of the monotonic one, in milliseconds.
+    apart_ms: Option<i128>,
 }
 
 /// A drain under way.
@@ -87,6 +92,7 @@ impl Core {
             armed: None,
             draining: None,
             visits: 0,
+            apart_ms: None,
         }
     }
 
@@ -209,6 +215,28 @@ impl Core {
             }
         }
         self.carry_out();
+        (next < self.connections.capacity()).then_some(next)
+    }
+
+    /// Whether the wall clock was set since this was asked last. Clocks that are slewed drift by
+    /// less in the second between two questions.
+    pub(super) fn clock_jumped(&mut self) -> bool {
+        let Now { time, wall } = self.desk.now;
+        let apart = i128::from(wall.as_ms()) - i128::from(time.as_ms());
+        let before = self.apart_ms.replace(apart);
+        before.is_some_and(|before| before.abs_diff(apart) > JUMP_MS)
+    }
+
+    /// The wall clock was set: lets the next connections look at their deadlines again, from this
+    /// place of the table on. Returns the place to go on from, `None` behind the last one.
+    pub(super) fn review_deadlines(&mut self, from: usize) -> Option<usize> {
+        let next = from + REVIEWED_AT_ONCE;
+        for place in from..next.min(self.connections.capacity()) {
+            if let Some(connection) = self.connections.get_mut(place) {
+                connection.on_time(&mut self.desk);
+                connection.flush(&mut self.desk);
+            }
+        }
         (next < self.connections.capacity()).then_some(next)
     }
 

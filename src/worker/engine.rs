@@ -25,13 +25,16 @@ pub(super) struct Engine {
     core: Rc<RefCell<Core>>,
     sleep: Option<Pin<Box<Sleep>>>,
     next_sweep: Time,
+    /// Which deadlines are looked at next because the wall clock was set: a place in the table.
+    review: Option<usize>,
     /// Timers are not looked at before this: what has arrived is read first.
     hold_until: Time,
 }
 
 impl Engine {
     pub(super) fn new(core: Rc<RefCell<Core>>) -> Self {
-        Self { core, sleep: None, next_sweep: Time::default(), hold_until: Time::default() }
+        let (next_sweep, hold_until) = (Time::default(), Time::default());
+        Self { core, sleep: None, next_sweep, review: None, hold_until }
     }
 
     /// Sets the one timer to the time when the next thing is due.
@@ -72,8 +75,16 @@ impl Future for Engine {
             if now >= this.next_sweep {
                 this.next_sweep = now + SWEEP_MS;
                 core.sweep();
+                if core.clock_jumped() {
+                    this.review = Some(0);
+                }
             }
-            if core.turn(cx.waker()) {
+            if now >= this.hold_until
+                && let Some(from) = this.review
+            {
+                this.review = core.review_deadlines(from);
+            }
+            if core.turn(cx.waker()) || this.review.is_some() {
                 // Neighbours first, then the rest.
                 cx.waker().wake_by_ref();
                 return Poll::Pending;

@@ -15,3 +15,4 @@ mod rooms;
 mod sign_in;
 mod slow;
 mod users;
+mod walls;
