@@ -456,6 +456,7 @@ fn said_by_the_server() -> Vec<ServerMessage<'static>> {
         joined(None, white, 3, Some(false)),
         left(text("9"), None),
         left(None, Some(ErrorCode::Forbidden)),
+        left(None, Some(ErrorCode::TokenExpired)),
         ack("2", false),
         ack("3", true),
         message(42, text("ann"), 123, r#"{"text":"hello"}"#, |it| it.idempotency_key = text("m-1")),
@@ -497,7 +498,7 @@ fn auth_ok(
         expires_at_ms,
         limits: SessionLimits::default(),
         leeway_ms: 5_000,
-        features: &["recovery", "refresh"],
+        features: &["recovery", "room_token", "refresh"],
     }))
 }
 

@@ -11,15 +11,16 @@ use crate::{
     token::{Class, Rejection},
 };
 
-/// The event of a refused credential: the peer learns the class, the log the rule.
-pub(super) fn refusal(rejection: &Rejection) -> Event<'static> {
+/// What the peer learns of a refused token is the class, the log has the rule. `None` if nobody
+/// could judge it.
+pub(super) fn refusal(rejection: &Rejection) -> Option<Refusal> {
     match rejection.class() {
-        Class::Invalid => Event::Refused(Refusal::Invalid),
-        Class::Expired => Event::Refused(Refusal::Expired),
-        Class::NotYetValid => Event::Refused(Refusal::NotYetValid),
-        Class::Forbidden => Event::Refused(Refusal::Forbidden),
-        Class::Revoked => Event::Refused(Refusal::Revoked),
-        Class::Unavailable => Event::VerifierDown,
+        Class::Invalid => Some(Refusal::Invalid),
+        Class::Expired => Some(Refusal::Expired),
+        Class::NotYetValid => Some(Refusal::NotYetValid),
+        Class::Forbidden => Some(Refusal::Forbidden),
+        Class::Revoked => Some(Refusal::Revoked),
+        Class::Unavailable => None,
     }
 }
 
@@ -34,11 +35,10 @@ impl Connection {
 
     fn act(&mut self, action: Action<'_>, desk: &mut Desk) {
         match action {
-            Action::Verify(token) => {
-                let verification = desk.verify(token);
-                self.begin_verification(verification, desk);
-            }
-            Action::CancelVerify => self.lookup = None,
+            Action::Verify(token) => self.verify(token, desk),
+            Action::CancelVerify => self.cancel_verify(),
+            Action::VerifyPass(token) => self.verify_pass(token, desk),
+            Action::CancelVerifyPass => self.cancel_verify_pass(),
             Action::Send(message) => self.send(&message, desk),
             Action::Pong(payload) => self.push(Frame::pong(payload), desk),
             Action::Ping { text } => {
@@ -149,7 +149,7 @@ impl Connection {
     }
 
     fn shut(&mut self, frame: Frame, desk: &mut Desk) {
-        self.lookup = None;
+        self.lookups = None;
         let identity = self.admitted.take();
         self.transport.close(frame, desk.now.time, identity.is_some());
         self.seats.vacate(self.key, desk);

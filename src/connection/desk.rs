@@ -9,11 +9,11 @@ use crate::{
     metrics::{Level, Lookup, Metrics, Recorder},
     protocol::{
         client_message::Token,
-        identity::{Identity, Login},
+        identity::{Identity, Login, Pass},
         time::{Now, Time},
     },
     relay::Relay,
-    room::{ConnKey, RoomId, WorkerIndex},
+    room::{ConnKey, RoomId, RoomPlace, WorkerIndex},
     token::{Verification, Verifier},
 };
 use std::{fmt, sync::Arc};
@@ -50,12 +50,10 @@ impl fmt::Debug for Shared {
 /// A member that has to be taken out of its room.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Departure {
-    /// The room.
-    pub(crate) room: RoomId,
+    /// Its place.
+    pub(crate) at: RoomPlace,
     /// Whose place it is.
     pub(crate) connection: ConnKey,
-    /// The place.
-    pub(crate) place: usize,
 }
 
 /// The worker's side of everything that a connection does. A connection cannot reach the rooms or
@@ -100,8 +98,17 @@ impl Desk {
     }
 
     /// Judges a credential on the spot, or begins a lookup that waits for one of the places.
-    pub(super) fn verify(&self, token: Token<'_>) -> Verification {
-        match self.shared.verifier.verify(token, self.now.wall) {
+    pub(super) fn verify(&self, token: Token<'_>) -> Verification<Box<Login>> {
+        self.in_its_place(self.shared.verifier.verify(token, self.now.wall))
+    }
+
+    /// The same for a room token.
+    pub(super) fn verify_pass(&self, token: Token<'_>) -> Verification<Box<Pass>> {
+        self.in_its_place(self.shared.verifier.verify_pass(token, self.now.wall))
+    }
+
+    fn in_its_place<T: Send + 'static>(&self, verification: Verification<T>) -> Verification<T> {
+        match verification {
             done @ Verification::Done(_) => done,
             Verification::Pending(lookup) => {
                 let places = Arc::clone(&self.shared.verifications);
@@ -114,6 +121,11 @@ impl Desk {
                 }))
             }
         }
+    }
+
+    /// Whether this member is to be taken out as soon as its room is done with its turn.
+    pub(super) fn takes_out(&self, connection: ConnKey, at: RoomPlace) -> bool {
+        self.departures.iter().any(|it| it.connection == connection && it.at == at)
     }
 
     /// Asks the table of users for a place.

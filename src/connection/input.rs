@@ -6,7 +6,7 @@ use super::{
     transport::{READ_BYTES, Read},
 };
 use crate::metrics::Count;
-use crate::session::{Event, Phase, TransportFault};
+use crate::session::{Event, TransportFault};
 use std::{
     mem,
     task::{Context, Poll},
@@ -51,7 +51,7 @@ impl Connection {
     /// While the verdict takes its time a peer may go: what it pipelined is set aside, as far as
     /// there is room for it, to see its FIN.
     fn read_ahead(&mut self, cx: &mut Context<'_>, desk: &mut Desk) {
-        while self.session.phase() == Phase::Verifying {
+        while self.session.awaits_verifier() {
             let room = READ_BYTES.saturating_sub(self.transport.stash_bytes());
             let into = desk.kit.scratch.get_mut(..room).unwrap_or_default();
             if into.is_empty() {

@@ -9,6 +9,7 @@ pub(crate) mod desk;
 mod entrance;
 pub(crate) mod inbound;
 mod input;
+mod lookups;
 mod seats;
 mod sight;
 pub(crate) mod stream;
@@ -23,26 +24,19 @@ pub(crate) use transport::Flush;
 use crate::{
     broker::Delivery,
     metrics::{Count, End, Level, State},
-    protocol::{
-        identity::{Identity, Login},
-        time::Time,
-    },
+    protocol::{identity::Identity, time::Time},
     relay::SharedRoom,
-    room::{ConnKey, JoinTicket, LeaveTicket, RoomId, Seating},
-    session::{Event, Opening, Pulse, Refusal, RoomRefusal, Session},
-    token::{Rejection, Verification},
+    room::{ConnKey, JoinTicket, LeaveTicket, RoomId, RoomPlace, Seating},
+    session::{Event, Opening, Pulse, RoomRefusal, Session},
 };
+use lookups::Lookups;
 use seats::Seats;
 use std::{
     fmt,
-    future::Future,
-    pin::Pin,
     sync::Arc,
     task::{Context, Poll, Waker},
 };
 use transport::Transport;
-
-type Lookup = Pin<Box<dyn Future<Output = Result<Box<Login>, Rejection>> + Send>>;
 
 /// One connection, from the 101 to the end of the close path.
 pub(crate) struct Connection {
@@ -50,7 +44,8 @@ pub(crate) struct Connection {
     session: Session,
     transport: Transport,
     seats: Seats,
-    lookup: Option<Lookup>,
+    /// Boxed: few connections have one under way.
+    lookups: Option<Box<Lookups>>,
     waker: Option<Waker>,
     /// Whether the task went to sleep without an ear to the stream: the session wanted no input.
     deaf: bool,
@@ -67,7 +62,7 @@ pub(crate) struct Connection {
     _slot: Slot,
 }
 
-const _: () = assert!(size_of::<Connection>() <= 408, "ten thousand are idle: keep it small");
+const _: () = assert!(size_of::<Connection>() <= 400, "ten thousand are idle: keep it small");
 
 impl fmt::Debug for Connection {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -89,7 +84,7 @@ impl Connection {
             session,
             transport: Transport::new(stream, policy, outbox_bytes, early.into_vec()),
             seats: Seats::default(),
-            lookup: None,
+            lookups: None,
             waker: None,
             deaf: false,
             alarm: None,
@@ -123,7 +118,7 @@ impl Connection {
         if self.waker.as_ref().is_none_or(|waker| !waker.will_wake(cx.waker())) {
             self.waker = Some(cx.waker().clone());
         }
-        self.poll_lookup(cx, desk);
+        self.poll_lookups(cx, desk);
         self.poll_input(cx, desk);
         if self.transport.is_open() {
             match self.write(desk) {
@@ -182,10 +177,20 @@ impl Connection {
         self.on_event(Event::Draining { after_ms }, desk);
     }
 
-    /// Queues as many deliveries as fit below the high mark and returns how many.
-    pub(crate) fn offer(&mut self, deliveries: &[Delivery], desk: &mut Desk) -> usize {
-        if self.session.is_expired(desk.now) {
-            self.step(Event::Timer(self.pulse()), desk);
+    /// Queues as many deliveries for the member at `at` as fit below the high mark and returns how
+    /// many.
+    pub(crate) fn offer(
+        &mut self,
+        at: RoomPlace,
+        deliveries: &[Delivery],
+        desk: &mut Desk,
+    ) -> usize {
+        if self.session.has_expired_part(desk.now) {
+            self.step(Event::Delivery, desk);
+        }
+        if desk.takes_out(self.key, at) {
+            // It was lost since its room began to serve this turn.
+            return deliveries.len();
         }
         let user = self.admitted.as_ref().map_or("", |identity| &identity.user);
         let mut taken = 0;
@@ -271,14 +276,6 @@ impl Connection {
         }
     }
 
-    fn poll_lookup(&mut self, cx: &mut Context<'_>, desk: &mut Desk) {
-        let Some(lookup) = self.lookup.as_mut() else { return };
-        if let Poll::Ready(result) = lookup.as_mut().poll(cx) {
-            self.lookup = None;
-            self.conclude(result, desk);
-        }
-    }
-
     /// Writes what waits, without a task.
     fn write(&mut self, desk: &Desk) -> Flush {
         let before = self.transport.outbox().bytes();
@@ -293,41 +290,6 @@ impl Connection {
         sight::count_sent(before, self.transport.outbox(), desk);
         if flushed == Poll::Ready(Flush::Broken) {
             self.step(Event::Eof, desk);
-        }
-    }
-
-    fn conclude(&mut self, result: Result<Box<Login>, Rejection>, desk: &mut Desk) {
-        let event = match result {
-            Ok(login) => self.take_place(login, desk),
-            Err(rejection) => {
-                tracing::debug!(connection = self.session.connection(), %rejection, "credential refused");
-                let event = act::refusal(&rejection);
-                self.note_rejection(rejection, desk);
-                event
-            }
-        };
-        self.step(event, desk);
-    }
-
-    /// Takes a place among the user's connections, but only for a login that is let in: a refresh
-    /// has its place, and what is refused must not cost another connection its own.
-    fn take_place(&mut self, login: Box<Login>, desk: &mut Desk) -> Event<'static> {
-        if self.session.admits(desk.now, &login) {
-            if !desk.admit(self.key, &login) {
-                return Event::Refused(Refusal::TooManyConnections);
-            }
-            self.admitted = Some(Arc::clone(&login.identity));
-        }
-        Event::Verified(login)
-    }
-
-    fn begin_verification(&mut self, verification: Verification, desk: &mut Desk) {
-        match verification {
-            Verification::Done(result) => self.conclude(result, desk),
-            Verification::Pending(lookup) => {
-                self.lookup = Some(lookup);
-                self.wake();
-            }
         }
     }
 

@@ -5,7 +5,7 @@ use crate::{
     metrics::Level,
     protocol::room_name::RoomRef,
     relay::SharedRoom,
-    room::{ConnKey, RoomId, Seating},
+    room::{ConnKey, RoomId, RoomPlace, Seating},
     session::RequestKey,
 };
 use std::{mem, sync::Arc};
@@ -151,6 +151,7 @@ fn give_up(seat: &Seat, connection: ConnKey, desk: &mut Desk) {
         shared.relay.exit(desk.worker, &seat.room, desk.now.wall);
     }
     if let Some(place) = seat.place() {
-        desk.departures.push(Departure { room: seat.room.id(), connection, place });
+        let at = RoomPlace { room: seat.room.id(), place };
+        desk.departures.push(Departure { at, connection });
     }
 }

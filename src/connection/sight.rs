@@ -67,7 +67,7 @@ impl Connection {
         desk.recorder.count(Count::End(end));
     }
 
-    /// A credential was refused: of a sign-in, or of a refresh.
+    /// A token was refused: of a sign-in, of a refresh, or of a join.
     pub(super) fn note_rejection(&mut self, rejection: Rejection, desk: &Desk) {
         desk.recorder.count(Count::Rejection(rule(&rejection)));
         if let Some(visitor) = self.visitor.as_mut() {

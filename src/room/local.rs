@@ -6,7 +6,7 @@ mod tests;
 use super::{
     Room,
     inbox::{Credit, Item},
-    member::{ConnKey, Cursor, JoinTicket, LeaveTicket, Member},
+    member::{ConnKey, Cursor, JoinTicket, LeaveTicket, Member, RoomPlace},
 };
 use crate::outbox::Delivery;
 use slab::Slab;
@@ -21,8 +21,9 @@ pub(crate) struct Gap;
 
 /// The connections of a worker, as a room sees them.
 pub(crate) trait Audience<L> {
-    /// Queues as many of `deliveries` as fit for `to`, in order, and returns how many.
-    fn offer(&mut self, to: ConnKey, deliveries: &[Delivery]) -> usize;
+    /// Queues as many of `deliveries` as fit for `to`, the member at `at`, in order, and returns
+    /// how many.
+    fn offer(&mut self, to: ConnKey, at: RoomPlace, deliveries: &[Delivery]) -> usize;
     /// Whether the outbox of `to` is below its low mark.
     fn is_hungry(&self, to: ConnKey) -> bool;
     /// `member` catches up: serve its room again once it [`is_hungry`](Self::is_hungry).
@@ -208,7 +209,8 @@ impl<L> LocalRoom<L> {
                 continue;
             }
             *quantum -= 1;
-            let taken = audience.offer(member.connection, &self.batch.deliveries);
+            let at = RoomPlace { room: self.room.id(), place };
+            let taken = audience.offer(member.connection, at, &self.batch.deliveries);
             if let Some(missed) = self.batch.deliveries.get(taken) {
                 member.cursor = Cursor::CatchingUp { next_seq: missed.seq };
                 self.behind.push(place);
@@ -256,16 +258,17 @@ impl<L> LocalRoom<L> {
     /// is live: only between two batches are all live members at the same message.
     fn catch_up(&mut self, quantum: &mut usize, audience: &mut impl Audience<L>) {
         let mut read = Vec::new();
-        let mut at = 0;
-        while let Some(&place) = self.behind.get(at) {
+        let mut next = 0;
+        while let Some(&place) = self.behind.get(next) {
             let Some(member) = self.members.get_mut(place) else {
-                self.behind.swap_remove(at);
+                self.behind.swap_remove(next);
                 continue;
             };
             let Cursor::CatchingUp { next_seq } = &mut member.cursor else {
-                self.behind.swap_remove(at);
+                self.behind.swap_remove(next);
                 continue;
             };
+            let at = RoomPlace { room: self.room.id(), place };
             while *quantum > 0 && *next_seq < self.next_seq && audience.is_hungry(member.connection)
             {
                 *quantum -= 1;
@@ -274,7 +277,7 @@ impl<L> LocalRoom<L> {
                     audience.lost(member.connection);
                     break;
                 }
-                let taken = audience.offer(member.connection, &read);
+                let taken = audience.offer(member.connection, at, &read);
                 *next_seq += taken as u64;
                 if taken < read.len() || taken == 0 {
                     break;
@@ -282,10 +285,10 @@ impl<L> LocalRoom<L> {
             }
             if *next_seq == self.next_seq {
                 member.cursor = Cursor::Live;
-                self.behind.swap_remove(at);
+                self.behind.swap_remove(next);
             } else {
                 audience.wait(member.connection);
-                at += 1;
+                next += 1;
             }
         }
     }

@@ -1,5 +1,6 @@
 //! A member is a cursor into its room.
 
+use super::RoomId;
 use crate::session::RequestKey;
 
 /// A connection on its worker: its place in the table, and which tenant of that place.
@@ -9,6 +10,15 @@ pub(crate) struct ConnKey {
     pub(crate) index: u32,
     /// Grows with each tenant, so that a late word for an earlier one is recognised.
     pub(crate) generation: u32,
+}
+
+/// The place of a member in a room, on its worker.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct RoomPlace {
+    /// The room.
+    pub(crate) room: RoomId,
+    /// The place.
+    pub(crate) place: usize,
 }
 
 /// Where a member stands.

@@ -12,7 +12,7 @@ pub(crate) mod registry;
 
 pub(crate) use inbox::{Inbox, Item};
 pub(crate) use local::{Audience, Gap, LocalRoom, Seating};
-pub(crate) use member::{ConnKey, JoinTicket, LeaveTicket, Restart};
+pub(crate) use member::{ConnKey, JoinTicket, LeaveTicket, Restart, RoomPlace};
 pub(crate) use registry::Registry;
 
 use crate::protocol::room_name::RoomName;

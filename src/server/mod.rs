@@ -55,7 +55,7 @@ use tokio::{
 };
 
 /// What this server offers (`features` of `auth_ok`).
-pub const FEATURES: &[&str] = &["recovery", "refresh"];
+pub const FEATURES: &[&str] = &["recovery", "room_token", "refresh"];
 /// Rooms of one process, the resting ones included.
 pub(crate) const ROOMS: usize = 1_000_000;
 /// What a worker is given beyond `drain_ms` to return, in milliseconds.

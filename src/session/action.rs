@@ -22,6 +22,11 @@ pub enum Action<'a> {
     /// Give the verification under way up: its outcome must not come any more, because it would
     /// be taken for that of the next one.
     CancelVerify,
+    /// Verify the room token of a join; the outcome is `PassVerified`, `PassRefused` or
+    /// `PassUndecided`.
+    VerifyPass(Token<'a>),
+    /// Give that verification up; what holds for [`CancelVerify`](Self::CancelVerify) holds here.
+    CancelVerifyPass,
     /// Queue a message.
     Send(ServerMessage<'a>),
     /// Queue a Ping frame; with `text` also the text `ping`.

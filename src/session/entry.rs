@@ -52,6 +52,10 @@ impl AwaitingAuth {
             | Event::Verified(_)
             | Event::Refused(_)
             | Event::VerifierDown
+            | Event::PassVerified(_)
+            | Event::PassRefused(_)
+            | Event::PassUndecided
+            | Event::Delivery
             | Event::Joined { .. }
             | Event::JoinRefused { .. }
             | Event::Left { .. }
@@ -140,6 +144,10 @@ impl Verifying {
             | Event::Timer(_)
             // A verdict that comes later was reached without the key.
             | Event::KeyRemoved(_)
+            | Event::PassVerified(_)
+            | Event::PassRefused(_)
+            | Event::PassUndecided
+            | Event::Delivery
             | Event::Joined { .. }
             | Event::JoinRefused { .. }
             | Event::Left { .. }

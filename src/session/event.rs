@@ -2,7 +2,7 @@
 
 use crate::protocol::{
     close_code::CloseCode,
-    identity::{Login, Signer},
+    identity::{Login, Pass, Signer},
     time::Time,
 };
 use std::fmt;
@@ -41,6 +41,12 @@ pub enum Event<'a> {
     Refused(Refusal),
     /// The key source or the directory cannot answer.
     VerifierDown,
+    /// The room token of a join is good.
+    PassVerified(Box<Pass>),
+    /// The room token of a join is refused.
+    PassRefused(Refusal),
+    /// The key source cannot answer about the room token of a join.
+    PassUndecided,
     /// A join took effect.
     Joined {
         /// The request.
@@ -84,6 +90,8 @@ pub enum Event<'a> {
         /// Why.
         why: RoomRefusal,
     },
+    /// Something of a room is about to be queued: what has ended by now must be told first.
+    Delivery,
     /// The user was revoked.
     Revoked,
     /// A key is no longer one of its issuer's: what rests on it ends.
@@ -123,6 +131,10 @@ impl fmt::Debug for Event<'_> {
             Self::Verified(login) => write!(f, "Verified({login:?})"),
             Self::Refused(why) => write!(f, "Refused({why:?})"),
             Self::VerifierDown => f.write_str("VerifierDown"),
+            Self::PassVerified(pass) => write!(f, "PassVerified({})", pass.room),
+            Self::PassRefused(why) => write!(f, "PassRefused({why:?})"),
+            Self::PassUndecided => f.write_str("PassUndecided"),
+            Self::Delivery => f.write_str("Delivery"),
             Self::Joined { key, epoch, seq, recovered } => {
                 write!(f, "Joined({key:?}, {epoch}/{seq}, {recovered:?})")
             }
@@ -165,6 +177,10 @@ impl Event<'_> {
             | Self::Verified(_)
             | Self::Refused(_)
             | Self::VerifierDown
+            | Self::PassVerified(_)
+            | Self::PassRefused(_)
+            | Self::PassUndecided
+            | Self::Delivery
             | Self::Joined { .. }
             | Self::JoinRefused { .. }
             | Self::Left { .. }

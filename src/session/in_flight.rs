@@ -4,7 +4,7 @@ use super::{
     event::RequestKey,
     turn::{Echo, keep},
 };
-use crate::protocol::room_name::RoomName;
+use crate::protocol::{error_code::ErrorCode, room_name::RoomName};
 
 /// What was asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -12,9 +12,21 @@ pub(super) enum Ask {
     Join {
         /// A position was sent that this server cannot go on from.
         since_lost: bool,
+        basis: Basis,
     },
     Leave,
     Publish,
+}
+
+/// What a join on its way rests on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Basis {
+    /// The login.
+    Login,
+    /// A room token.
+    Pass,
+    /// A room token that ended meanwhile, for this reason.
+    Lost(ErrorCode),
 }
 
 /// A request without an answer.
@@ -64,6 +76,15 @@ impl InFlight {
             // In bounds: `position` found it.
             self.requests.swap_remove(at)
         })
+    }
+
+    /// The room token of `room` ended: joins that rest on it do so no more.
+    pub(super) fn end_basis(&mut self, room: &RoomName, code: ErrorCode) {
+        for request in self.requests.iter_mut().filter(|request| request.room == *room) {
+            if let Ask::Join { basis: basis @ Basis::Pass, .. } = &mut request.ask {
+                *basis = Basis::Lost(code);
+            }
+        }
     }
 
     fn position(&self, key: RequestKey) -> Option<usize> {

@@ -15,6 +15,7 @@ mod in_flight;
 mod life;
 pub mod matrix;
 mod outcomes;
+mod passes;
 mod rates;
 mod ready;
 mod refresh;
@@ -58,8 +59,8 @@ pub struct Rules {
     pub session: SessionLimits,
     /// Which rooms need a grant.
     pub rooms: RoomRules,
-    /// `features` of `auth_ok`. The session knows `recovery` and `refresh`; what else is asked of
-    /// it is `unsupported`, so nothing else belongs here yet.
+    /// `features` of `auth_ok`. The session knows `recovery`, `room_token` and `refresh`; what
+    /// else is asked of it is `unsupported`, so nothing else belongs here yet.
     pub features: &'static [&'static str],
 }
 
@@ -167,14 +168,24 @@ impl Session {
         }
     }
 
-    /// Whether the driver may read from the socket: not while verifying the first credential,
-    /// not with a full in-flight table, not after a Close. It asks before every message, not only
+    /// Whether the driver may read from the socket: not while verifying the first credential or a
+    /// room token, not with a full in-flight table, not after a Close. It asks before every message, not only
     /// before every read: what is pipelined behind `auth` waits for the verdict.
     pub fn wants_input(&self) -> bool {
         match &self.state {
             State::AwaitingAuth(_) => true,
             State::Ready(ready) => ready.wants_input(&self.about.rules.session),
             State::Verifying(_) | State::Closing | State::Closed => false,
+        }
+    }
+
+    /// Whether the driver, which may not read, should look for the end of the stream all the same:
+    /// a verifier takes its time.
+    pub fn awaits_verifier(&self) -> bool {
+        match &self.state {
+            State::Verifying(_) => true,
+            State::Ready(ready) => ready.entering.is_some(),
+            State::AwaitingAuth(_) | State::Closing | State::Closed => false,
         }
     }
 
@@ -208,9 +219,16 @@ impl Session {
         }
     }
 
-    /// Whether the token has run out: checked before every delivery.
+    /// Whether the token has run out.
     pub fn is_expired(&self, now: Now) -> bool {
         self.ready().is_some_and(|ready| ready.is_expired(now))
+    }
+
+    /// Whether the token has run out, or that of a room: asked before every delivery, and followed
+    /// by [`Event::Delivery`] if so.
+    pub fn has_expired_part(&self, now: Now) -> bool {
+        self.ready()
+            .is_some_and(|ready| ready.is_expired(now) || now.wall >= ready.rooms.next_end())
     }
 
     /// The login in force, once ready.

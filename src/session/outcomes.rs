@@ -2,21 +2,20 @@
 
 use super::{
     Action, RequestKey, RoomRefusal,
-    in_flight::{Ask, Request},
+    in_flight::{Ask, Basis, Request},
     ready::{Ready, refuse},
     turn::{End, Turn, recall, refusal},
 };
 use crate::protocol::{
     error_code::ErrorCode,
-    grant::Permission,
     room_name::RoomName,
     server_message::{ErrorMessage, Position, ServerMessage},
 };
 use std::borrow::Cow;
 
 impl Ready {
-    /// A join took effect at `(epoch, seq)`. A refresh may have come in between, so the right is
-    /// judged again.
+    /// A join took effect at `(epoch, seq)`. A refresh may have come in between, or the end of its
+    /// room token, so the right is judged again.
     pub(super) fn joined<'a>(
         &mut self,
         turn: &mut Turn<'_, 'a>,
@@ -28,15 +27,21 @@ impl Ready {
         let Some(Request { id, room, ask, .. }) = self.in_flight.settle(key, is_join) else {
             return Ok(());
         };
-        let stay = self.may(turn.about, Permission::Join, room.borrowed());
-        self.rooms.joined(&room, stay);
-        if !stay {
-            let error = in_room(ErrorCode::Forbidden, id, &room);
+        if let Some(code) = lost_basis(ask).filter(|_| self.rooms.is_joined(&room)) {
+            // An earlier join, by the login, took effect meanwhile: that membership stands.
+            self.rooms.join_refused(&room);
+            return refuse(turn, in_room(code, id, &room));
+        }
+        let lost =
+            lost_basis(ask).or_else(|| (!self.rooms.stays(&room)).then_some(ErrorCode::Forbidden));
+        self.rooms.joined(&room, lost.is_none());
+        if let Some(code) = lost {
+            let error = in_room(code, id, &room);
             turn.act(Action::Evict { room });
             return refuse(turn, error);
         }
-        let recovered =
-            if ask == (Ask::Join { since_lost: true }) { Some(false) } else { recovered };
+        let since_lost = matches!(ask, Ask::Join { since_lost: true, .. });
+        let recovered = if since_lost { Some(false) } else { recovered };
         let epoch = Cow::Borrowed(epoch);
         let message =
             ServerMessage::Joined { id: recall(id), room: text(&room), epoch, seq, recovered };
@@ -51,11 +56,11 @@ impl Ready {
         why: RoomRefusal,
     ) -> Result<(), End<'a>> {
         let is_join = |ask| matches!(ask, Ask::Join { .. });
-        let Some(Request { id, room, .. }) = self.in_flight.settle(key, is_join) else {
+        let Some(Request { id, room, ask, .. }) = self.in_flight.settle(key, is_join) else {
             return Ok(());
         };
         self.rooms.join_refused(&room);
-        refuse(turn, refused(why, id, &room))
+        refuse(turn, in_room(lost_basis(ask).unwrap_or(code_of(why)), id, &room))
     }
 
     pub(super) fn left<'a>(
@@ -97,23 +102,35 @@ impl Ready {
     ) -> Result<(), End<'a>> {
         let settled = self.in_flight.settle(key, |ask| ask == Ask::Publish);
         let Some(Request { id, room, .. }) = settled else { return Ok(()) };
-        refuse(turn, refused(why, id, &room))
+        refuse(turn, in_room(code_of(why), id, &room))
     }
 }
 
-fn refused<'a>(why: RoomRefusal, id: Option<Box<str>>, room: &RoomName) -> ErrorMessage<'a> {
-    let code = match why {
+/// Why the room token of a join is no more, if that is so.
+const fn lost_basis(ask: Ask) -> Option<ErrorCode> {
+    match ask {
+        Ask::Join { basis: Basis::Lost(code), .. } => Some(code),
+        Ask::Join { basis: Basis::Login | Basis::Pass, .. } | Ask::Leave | Ask::Publish => None,
+    }
+}
+
+const fn code_of(why: RoomRefusal) -> ErrorCode {
+    match why {
         RoomRefusal::NotJoined => ErrorCode::NotJoined,
         RoomRefusal::Overloaded => ErrorCode::Overloaded,
         RoomRefusal::Internal => ErrorCode::Internal,
-    };
-    in_room(code, id, room)
+    }
 }
 
-fn in_room<'a>(code: ErrorCode, id: Option<Box<str>>, room: &RoomName) -> ErrorMessage<'a> {
+/// The answer to a kept request about `room`.
+pub(super) fn in_room<'a>(
+    code: ErrorCode,
+    id: Option<Box<str>>,
+    room: &RoomName,
+) -> ErrorMessage<'a> {
     ErrorMessage { room: Some(text(room)), ..refusal(code, recall(id)) }
 }
 
-fn text(room: &RoomName) -> Cow<'static, str> {
+pub(super) fn text(room: &RoomName) -> Cow<'static, str> {
     Cow::Owned(room.as_str().to_owned())
 }

@@ -7,19 +7,19 @@ use super::{
     heartbeat::{Beat, Heartbeat},
     in_flight::InFlight,
     life::{Warning, ends_at, on_clock},
+    passes::Entering,
     rates::{Kind, Over, Rate, Rates},
     refresh::Pending,
-    rooms::Rooms,
+    rooms::{Rooms, granted},
     turn::{About, Echo, End, Turn, Verdict, recall, refusal},
 };
 use crate::protocol::{
     close_code::CloseCode,
     error_code::ErrorCode,
-    grant::Permission,
+    grant::Permissions,
     identity::{Login, Signer},
     limits::SessionLimits,
     room_name::RoomRef,
-    room_rules::Access,
     server_message::{ErrorMessage, ServerMessage},
     time::{Now, Time},
 };
@@ -36,13 +36,15 @@ const RETURN_MS: u64 = 1_000;
 pub(super) struct Ready {
     pub(super) login: Login,
     pub(super) warning: Warning,
-    pub(super) refresh: Option<Pending>,
+    pub(super) refresh: Option<Box<Pending>>,
+    /// A join that waits for the verdict on its room token.
+    pub(super) entering: Option<Box<Entering>>,
     pub(super) rooms: Rooms,
     pub(super) in_flight: InFlight,
     pub(super) invalid_refreshes: Budget,
     rates: Rates,
     bugs: Budget,
-    heartbeat: Heartbeat,
+    pub(super) heartbeat: Heartbeat,
     /// When it has lasted as long as a session may.
     retires: Time,
 }
@@ -55,6 +57,7 @@ impl Ready {
             warning: Warning::plan(&login, turn.now),
             login: *login,
             refresh: None,
+            entering: None,
             rooms: Rooms::default(),
             in_flight: InFlight::default(),
             invalid_refreshes: Budget::default(),
@@ -75,6 +78,9 @@ impl Ready {
         if self.is_expired(turn.now) && !event.is_departure() {
             let id = self.refresh.take().and_then(|pending| recall(pending.id));
             return Err(End::answer(id, CloseCode::TokenExpired));
+        }
+        if !event.is_departure() {
+            self.end_expired_passes(turn);
         }
         if event.is_input() {
             self.heartbeat.life();
@@ -97,6 +103,9 @@ impl Ready {
             Event::Verified(login) => self.refreshed(turn, login),
             Event::Refused(refusal) => self.refresh_refused(turn, refusal),
             Event::VerifierDown => self.refresh_undecided(turn),
+            Event::PassVerified(pass) => self.pass_verified(turn, &pass),
+            Event::PassRefused(refusal) => self.pass_refused(turn, refusal),
+            Event::PassUndecided => self.pass_undecided(turn),
             Event::Joined { key, epoch, seq, recovered } => {
                 self.joined(turn, key, (epoch, seq), recovered)
             }
@@ -107,7 +116,7 @@ impl Ready {
             }
             Event::PublishFailed { key, why } => self.publish_failed(turn, key, why),
             Event::Revoked => Err(End::verdict(CloseCode::Revoked)),
-            Event::KeyRemoved(signer) => self.key_removed(signer),
+            Event::KeyRemoved(signer) => self.key_removed(turn, signer),
             Event::Replaced => Err(End::verdict(CloseCode::Replaced)),
             Event::Draining { after_ms } => {
                 // The drain ends it in time, and has told when to come back.
@@ -117,15 +126,17 @@ impl Ready {
             }
             Event::Shutdown { after_ms } => Err(End::restart(after_ms)),
             Event::Slow => Err(End::verdict(CloseCode::SlowConsumer)),
-            Event::Evicted(_) => Ok(()),
+            // What has ended was told above.
+            Event::Delivery | Event::Evicted(_) => Ok(()),
         }
     }
 
     /// The key of `signer` is gone.
-    fn key_removed<'a>(&self, signer: Signer) -> Result<(), End<'a>> {
+    fn key_removed<'a>(&mut self, turn: &mut Turn<'_, 'a>, signer: Signer) -> Result<(), End<'a>> {
         if self.login.signer == signer {
             return Err(End::verdict(CloseCode::TokenInvalid));
         }
+        self.end_passes(turn, ErrorCode::TokenInvalid, |held| held.signer == signer);
         Ok(())
     }
 
@@ -140,20 +151,21 @@ impl Ready {
         let hold = self.refresh.as_ref().map(|pending| pending.hold_until);
         let end = hold.unwrap_or_else(|| on_clock(now, ends_at(&self.login)));
         let beat = self.heartbeat.deadline(limits);
-        let first = end.min(beat).min(self.retires);
+        let pass = on_clock(now, self.rooms.next_end());
+        let verdict = self.entering.as_ref().map_or(NEVER, |entering| entering.hold_until);
+        let first = [beat, self.retires, pass, verdict].into_iter().fold(end, Time::min);
         self.warning.deadline(now).map_or(first, |warning| first.min(warning))
     }
 
     pub(super) fn wants_input(&self, limits: &SessionLimits) -> bool {
-        self.in_flight.len() < limits.in_flight as usize
+        // Memberships count their requests in 16 bits.
+        self.entering.is_none()
+            && self.in_flight.len() < limits.in_flight.min(u16::MAX.into()) as usize
     }
 
-    /// Whether the login in force may do this in `room`.
-    pub(super) fn may(&self, about: &About, permission: Permission, room: RoomRef<'_>) -> bool {
-        match about.rules.rooms.access(room) {
-            Access::Open => true,
-            Access::Granted => self.login.grant.allows(room, permission),
-        }
+    /// What the login in force allows in `room`.
+    pub(super) fn granted(&self, about: &About, room: RoomRef<'_>) -> Permissions {
+        granted(&about.rules.rooms, &self.login, room)
     }
 
     /// The session's limits, for `auth_ok`.
@@ -226,6 +238,7 @@ impl Ready {
 
     fn timer<'a>(&mut self, turn: &mut Turn<'_, 'a>, pulse: Pulse) -> Result<(), End<'a>> {
         self.give_up_refresh(turn)?;
+        self.give_up_pass(turn)?;
         self.retire(turn)?;
         self.warn(turn);
         let limits = &turn.about.rules.session;

@@ -3,15 +3,16 @@
 use super::{
     Action, Refusal,
     life::ends_at,
+    passes::dismiss,
     ready::{Ready, refuse},
     requests::Stop,
+    rooms::granted,
     turn::{Echo, End, Turn, Verdict, keep, recall, refusal},
 };
 use crate::protocol::{
     client_message::Token,
     close_code::CloseCode,
     error_code::ErrorCode,
-    grant::Permission,
     identity::{Identity, Login},
     server_message::{AuthOk, ServerMessage},
     time::Time,
@@ -49,7 +50,7 @@ impl Ready {
             return Ok(self.refresh_failed(turn, id, ErrorCode::TokenInvalid)?);
         }
         let hold_until = turn.now.time + rules.session.refresh_grace_ms;
-        self.refresh = Some(Pending { id: keep(id), hold_until });
+        self.refresh = Some(Box::new(Pending { id: keep(id), hold_until }));
         turn.act(Action::Verify(token));
         Ok(())
     }
@@ -60,8 +61,8 @@ impl Ready {
         turn: &mut Turn<'_, 'a>,
         login: Box<Login>,
     ) -> Result<(), End<'a>> {
-        let Some(Pending { id, .. }) = self.refresh.take() else { return Ok(()) };
-        let id = recall(id);
+        let Some(pending) = self.refresh.take() else { return Ok(()) };
+        let id = recall(pending.id);
         // It may have expired since, and then it is no valid one, whomever it names.
         if turn.now.wall >= ends_at(&login) {
             return self.refresh_failed(turn, id, ErrorCode::TokenExpired);
@@ -83,8 +84,8 @@ impl Ready {
         turn: &mut Turn<'_, 'a>,
         why: Refusal,
     ) -> Result<(), End<'a>> {
-        let Some(Pending { id, .. }) = self.refresh.take() else { return Ok(()) };
-        let id = recall(id);
+        let Some(pending) = self.refresh.take() else { return Ok(()) };
+        let id = recall(pending.id);
         match why {
             Refusal::Invalid => self.refresh_failed(turn, id, ErrorCode::TokenInvalid),
             Refusal::Expired => self.refresh_failed(turn, id, ErrorCode::TokenExpired),
@@ -99,15 +100,14 @@ impl Ready {
 
     /// Nobody could judge the newer token: not the client's fault, so nothing is counted.
     pub(super) fn refresh_undecided<'a>(&mut self, turn: &mut Turn<'_, 'a>) -> Result<(), End<'a>> {
-        let Some(Pending { id, .. }) = self.refresh.take() else { return Ok(()) };
-        self.refresh_passed_over(turn, recall(id), ErrorCode::Internal)
+        let Some(pending) = self.refresh.take() else { return Ok(()) };
+        self.refresh_passed_over(turn, recall(pending.id), ErrorCode::Internal)
     }
 
     /// Gives up a refresh without a verdict at the end of its hold: a lookup that hangs must not
     /// block every later refresh until the token ends.
     pub(super) fn give_up_refresh<'a>(&mut self, turn: &mut Turn<'_, 'a>) -> Result<(), End<'a>> {
-        let over = |pending: &Pending| turn.now.time >= pending.hold_until;
-        if !self.refresh.as_ref().is_some_and(over) {
+        if self.refresh.as_ref().is_none_or(|pending| turn.now.time < pending.hold_until) {
             return Ok(());
         }
         turn.act(Action::CancelVerify);
@@ -174,21 +174,13 @@ impl Ready {
 
     /// The right to join is the right to stay: ends every membership that lost it.
     fn lose_rooms(&mut self, turn: &mut Turn<'_, '_>) {
-        let mut rooms = std::mem::take(&mut self.rooms);
-        let lost = rooms.lose(|room| self.may(turn.about, Permission::Join, room));
-        self.rooms = rooms;
-        for lost in lost {
-            let room = Cow::Owned(lost.room.as_str().to_owned());
-            turn.act(Action::Evict { room: lost.room });
-            if lost.tell {
-                let code = Some(ErrorCode::Forbidden);
-                turn.send(ServerMessage::Left { id: None, room, code });
-            }
-        }
+        let (rules, login) = (&turn.about.rules.rooms, &self.login);
+        let lost = self.rooms.reassess(|room| granted(rules, login, room));
+        dismiss(turn, lost, ErrorCode::Forbidden);
     }
 }
 
 /// The principal is (`iss`, `sub`); an absent `iss` equals only another absent one.
-fn same_principal(one: &Identity, other: &Identity) -> bool {
+pub(super) fn same_principal(one: &Identity, other: &Identity) -> bool {
     one.issuer == other.issuer && one.subject == other.subject
 }

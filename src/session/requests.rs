@@ -8,11 +8,14 @@ use super::{
     turn::{Echo, End, Turn, echo, refusal, refusal_because},
 };
 use crate::protocol::{
-    client_message::{Body, ClientMessage, DecodeFault, IdempotencyKey, MemberOf, Since, decode},
+    client_message::{
+        Body, ClientMessage, DecodeFault, IdempotencyKey, MemberOf, Since, Token, decode,
+    },
     error_code::ErrorCode,
     grant::Permission,
+    identity::Pass,
     json::Raw,
-    room_name::RoomText,
+    room_name::{RoomRef, RoomText},
     server_message::{ErrorMessage, ServerMessage},
 };
 
@@ -46,6 +49,13 @@ impl<'a> Stop<'a> {
             Self::End(end) => Self::End(end),
         }
     }
+}
+
+/// What a `join` asks for.
+pub(super) struct Entry<'a, 'r> {
+    pub(super) id: Echo<'a>,
+    pub(super) room: RoomRef<'r>,
+    pub(super) since: Option<Since<'a>>,
 }
 
 /// What a `message` asks to publish.
@@ -93,9 +103,8 @@ impl Ready {
         }
         match message.body {
             Body::Auth { token } => self.refresh(turn, id, token),
-            Body::Join { token: Some(_), .. } => Err(unsupported(id)),
-            Body::Join { room, since, token: None, presence: _ } => {
-                self.join(turn, id, room, since)
+            Body::Join { room, since, token, presence: _ } => {
+                self.join(turn, Entry { id, room: room.borrowed(), since }, token)
             }
             Body::Leave { room } => self.leave(turn, id, room),
             Body::Message { ephemeral: true, idempotency_key: Some(_), .. }
@@ -158,29 +167,55 @@ impl Ready {
 
     fn awaits(&self, id: &str) -> bool {
         let refresh = self.refresh.as_ref().and_then(|pending| pending.id.as_deref());
-        refresh == Some(id) || self.in_flight.holds_id(id)
+        refresh == Some(id) || self.enters_with(id) || self.in_flight.holds_id(id)
     }
 
     fn join<'a>(
         &mut self,
         turn: &mut Turn<'_, 'a>,
-        id: Echo<'a>,
-        room: RoomText<'a>,
-        since: Option<Since<'a>>,
+        entry: Entry<'a, '_>,
+        token: Option<Token<'a>>,
     ) -> Result<(), Stop<'a>> {
-        let held = self.rooms.wanted(room.as_str()).is_some();
-        if !held && self.rooms.count() >= self.room_cap(turn.about) as usize {
-            return Err(in_room(ErrorCode::TooManyRooms, id, room));
+        let Entry { room, .. } = entry;
+        if token.is_some() && !turn.about.offers("room_token") {
+            return Err(unsupported(entry.id));
         }
-        if !self.may(turn.about, Permission::Join, room.borrowed()) {
-            return Err(in_room(ErrorCode::Forbidden, id, room));
+        let member = self.rooms.wanted(room.as_str()).map(|(_, member)| member);
+        if member.is_none() && self.rooms.count() >= self.room_cap(turn.about) as usize {
+            return Err(Stop::Refuse(refusal(ErrorCode::TooManyRooms, entry.id)));
         }
+        if let Some(token) = token {
+            if token.reveal().len() > turn.about.rules.auth.token_bytes {
+                return Err(Stop::Refuse(refusal(ErrorCode::TokenInvalid, entry.id)));
+            }
+            self.show_pass(turn, entry, token);
+            return Ok(());
+        }
+        let may = member.map_or_else(
+            || self.granted(turn.about, room).contains(Permission::Join),
+            |member| member.may(Permission::Join),
+        );
+        if !may {
+            return Err(Stop::Refuse(refusal(ErrorCode::Forbidden, entry.id)));
+        }
+        self.enter(turn, entry, None);
+        Ok(())
+    }
+
+    /// Sends a join on that has the right to it, by the login or by `pass`.
+    pub(super) fn enter<'a>(
+        &mut self,
+        turn: &mut Turn<'_, 'a>,
+        entry: Entry<'a, '_>,
+        pass: Option<&Pass>,
+    ) {
+        let Entry { id, room, since } = entry;
         let since_lost = since.is_some() && !turn.about.offers("recovery");
         let since = since.filter(|_| !since_lost);
-        let room = self.rooms.join(room.borrowed());
-        let key = self.in_flight.open(id, room.clone(), Ask::Join { since_lost });
+        let granted = self.granted(turn.about, room);
+        let (room, basis) = self.rooms.join(room, granted, pass);
+        let key = self.in_flight.open(id, room.clone(), Ask::Join { since_lost, basis });
         turn.act(Action::Join { key, room, since });
-        Ok(())
     }
 
     fn leave<'a>(
@@ -205,12 +240,13 @@ impl Ready {
         id: Echo<'a>,
         post: Post<'a>,
     ) -> Result<(), Stop<'a>> {
-        let Some(room) = self.rooms.wanted(post.room.as_str()).cloned() else {
-            return Err(in_room(ErrorCode::NotJoined, id, post.room));
+        let Some((room, member)) = self.rooms.wanted(post.room.as_str()) else {
+            return Err(Stop::Refuse(refusal(ErrorCode::NotJoined, id)));
         };
-        if !self.may(turn.about, Permission::Send, room.borrowed()) {
-            return Err(in_room(ErrorCode::Forbidden, id, post.room));
+        if !member.may(Permission::Send) {
+            return Err(Stop::Refuse(refusal(ErrorCode::Forbidden, id)));
         }
+        let room = room.clone();
         let Post { payload, idempotency_key, .. } = post;
         let key = self.in_flight.open(id, room.clone(), Ask::Publish);
         turn.act(Action::Publish { key, room, payload, idempotency_key });
@@ -260,8 +296,4 @@ const fn kind(body: &Body<'_>) -> Kind {
 
 fn unsupported(id: Echo<'_>) -> Stop<'_> {
     Stop::Refuse(refusal(ErrorCode::Unsupported, id))
-}
-
-fn in_room<'a>(code: ErrorCode, id: Echo<'a>, room: RoomText<'a>) -> Stop<'a> {
-    Stop::Refuse(ErrorMessage { room: Some(room.into_text()), ..refusal(code, id) })
 }

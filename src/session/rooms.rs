@@ -1,62 +1,156 @@
-//! Memberships of one session, as its requests and their outcomes tell.
+//! Memberships of one session, as its requests and their outcomes tell, and its rights in them.
 
-use crate::protocol::room_name::{RoomName, RoomRef};
+use super::in_flight::Basis;
+use crate::protocol::{
+    grant::{Permission, Permissions},
+    identity::{Login, Pass, Signer},
+    room_name::{RoomName, RoomRef},
+    room_rules::{Access, RoomRules},
+    time::Wall,
+};
 use std::collections::BTreeMap;
 
+/// Where no room token ends.
+const NEVER: Wall = Wall::from_ms(u64::MAX);
+
 /// The rooms that a session is in, enters or leaves.
-#[derive(Debug, Default)]
-pub(super) struct Rooms(BTreeMap<RoomName, Member>);
+#[derive(Debug)]
+pub(super) struct Rooms {
+    members: BTreeMap<RoomName, Member>,
+    /// No room token ends before this.
+    next_end: Wall,
+}
+
+impl Default for Rooms {
+    fn default() -> Self {
+        Self { members: BTreeMap::new(), next_end: NEVER }
+    }
+}
 
 /// Where one membership stands. Requests of one room take effect in the order sent, so the last
 /// one says what is wanted, and the outcomes catch up with it.
 #[derive(Debug, Default)]
-struct Member {
+pub(super) struct Member {
+    /// Joins without an outcome.
+    joins: u16,
+    /// Leaves without an outcome.
+    leaves: u16,
     /// The last request was a join: joining or joined.
     wanted: bool,
     /// The last outcome was a join.
     joined: bool,
-    /// Joins without an outcome.
-    joins: u32,
-    /// Leaves without an outcome.
-    leaves: u32,
+    /// What rules and login allow here: they do not change between two refreshes.
+    granted: Permissions,
+    /// What a room token adds, boxed because few rooms have one.
+    held: Option<Box<Held>>,
 }
 
-/// A room that a refresh lost.
+/// A room token in force. The membership rests on it: it ends when this does.
+#[derive(Debug)]
+pub(super) struct Held {
+    allow: Permissions,
+    pub(super) ends_at: Wall,
+    pub(super) signer: Signer,
+    /// A leave behind it is on its way: it holds for the joins before that alone.
+    leaving: bool,
+}
+
+impl From<&Pass> for Held {
+    fn from(pass: &Pass) -> Self {
+        Self {
+            allow: pass.allow,
+            ends_at: pass.expires_at + pass.leeway_ms,
+            signer: pass.signer,
+            leaving: false,
+        }
+    }
+}
+
+/// A membership that was lost.
 #[derive(Debug)]
 pub(super) struct Lost {
     pub(super) room: RoomName,
+    /// Whether it had taken effect; a join on its way is answered when it does.
+    pub(super) joined: bool,
     /// Whether the client is told; a `leave` on its way has its own answer.
     pub(super) tell: bool,
+}
+
+/// What the rules of the rooms and a login allow in `room`, without room tokens.
+pub(super) fn granted(rules: &RoomRules, login: &Login, room: RoomRef<'_>) -> Permissions {
+    match rules.access(room) {
+        Access::Open => Permissions::ALL,
+        Access::Granted => login.grant.permissions(room),
+    }
+}
+
+impl Member {
+    /// Whether a request of now may do this.
+    pub(super) fn may(&self, permission: Permission) -> bool {
+        let held = self.held.as_ref().filter(|held| !held.leaving);
+        let allow = held.map_or(Permissions::NONE, |held| held.allow);
+        (self.granted | allow).contains(permission)
+    }
+
+    /// Whether what was joined may stay. A room token always allows that.
+    fn stays(&self) -> bool {
+        self.held.is_some() || self.granted.contains(Permission::Join)
+    }
 }
 
 impl Rooms {
     /// Rooms that count to the cap: joining and joined.
     pub(super) fn count(&self) -> usize {
-        self.0.values().filter(|member| member.wanted).count()
+        self.members.values().filter(|member| member.wanted).count()
     }
 
-    /// The name under which `room` is held, if the session joins it or has joined it.
-    pub(super) fn wanted(&self, room: &str) -> Option<&RoomName> {
-        self.0.get_key_value(room).filter(|(_, member)| member.wanted).map(|(name, _)| name)
+    /// The membership of `room`, if the session joins it or has joined it.
+    pub(super) fn wanted(&self, room: &str) -> Option<(&RoomName, &Member)> {
+        self.members.get_key_value(room).filter(|(_, member)| member.wanted)
     }
 
-    /// A join was sent on.
-    pub(super) fn join(&mut self, room: RoomRef<'_>) -> RoomName {
-        let held = self.0.get_key_value(room.as_str()).map(|(name, _)| name.clone());
-        let name = held.unwrap_or_else(|| room.to_name());
-        let member = self.0.entry(name.clone()).or_default();
+    /// A join was sent on. Its room token is the newest and counts; without one an older one does.
+    pub(super) fn join(
+        &mut self,
+        room: RoomRef<'_>,
+        granted: Permissions,
+        pass: Option<&Pass>,
+    ) -> (RoomName, Basis) {
+        let name = self.members.get_key_value(room.as_str()).map(|(name, _)| name.clone());
+        let name = name.unwrap_or_else(|| room.to_name());
+        let member = self.members.entry(name.clone()).or_default();
         member.wanted = true;
         member.joins = member.joins.saturating_add(1);
-        name
+        member.granted = granted;
+        if let Some(pass) = pass {
+            let held = Held::from(pass);
+            self.next_end = self.next_end.min(held.ends_at);
+            member.held = Some(Box::new(held));
+        }
+        let rests_on_pass = member.held.as_ref().is_some_and(|held| !held.leaving);
+        (name, if rests_on_pass { Basis::Pass } else { Basis::Login })
     }
 
     /// A leave is to be sent on; `None` if there is nothing to leave.
     pub(super) fn leave(&mut self, room: &str) -> Option<RoomName> {
-        let name = self.0.get_key_value(room).map(|(name, _)| name.clone())?;
-        let member = self.0.get_mut(room)?;
+        let name = self.members.get_key_value(room).map(|(name, _)| name.clone())?;
+        let member = self.members.get_mut(room)?;
         member.wanted = false;
         member.leaves = member.leaves.saturating_add(1);
+        if let Some(held) = &mut member.held {
+            held.leaving = true;
+        }
         Some(name)
+    }
+
+    /// Whether a join that took effect in `room` has the right to stay now.
+    pub(super) fn stays(&self, room: &RoomName) -> bool {
+        self.members.get(room).is_some_and(Member::stays)
+    }
+
+    /// Whether the last outcome in `room` was a join.
+    pub(super) fn is_joined(&self, room: &RoomName) -> bool {
+        self.members.get(room).is_some_and(|member| member.joined)
     }
 
     /// A join took effect; without the right to `stay` the membership ends with it.
@@ -72,35 +166,67 @@ impl Rooms {
         self.settle(room, |member| member.joins = member.joins.saturating_sub(1));
     }
 
-    /// A leave took effect.
+    /// A leave took effect: the last one takes the room token along.
     pub(super) fn left(&mut self, room: &RoomName) {
         self.settle(room, |member| {
             member.leaves = member.leaves.saturating_sub(1);
             member.joined = false;
+            if member.leaves == 0 {
+                member.held.take_if(|held| held.leaving);
+            }
         });
     }
 
-    /// Takes out every joined room without the right to stay. A join on its way is judged again
-    /// when it took effect.
-    pub(super) fn lose(&mut self, stays: impl Fn(RoomRef<'_>) -> bool) -> Vec<Lost> {
-        let gone = |(room, member): &(&RoomName, &Member)| member.joined && !stays(room.borrowed());
-        let lost: Vec<Lost> = (self.0.iter())
-            .filter(gone)
-            .map(|(room, member)| Lost { room: room.clone(), tell: member.wanted })
-            .collect();
-        for Lost { room, .. } in &lost {
-            self.settle(room, |member| member.joined = false);
+    /// A newer login is in force, which allows what `granted` says: takes out every joined room
+    /// without the right to stay. A join on its way is judged again when it took effect.
+    pub(super) fn reassess(&mut self, granted: impl Fn(RoomRef<'_>) -> Permissions) -> Vec<Lost> {
+        let mut lost = Vec::new();
+        for (room, member) in &mut self.members {
+            member.granted = granted(room.borrowed());
+            if member.joined && !member.stays() {
+                lost.push(Lost { room: room.clone(), joined: true, tell: member.wanted });
+            }
         }
+        self.take_out(&lost);
         lost
     }
 
+    /// No room token ends before this.
+    pub(super) const fn next_end(&self) -> Wall {
+        self.next_end
+    }
+
+    /// Ends the room tokens that are `over`, and the memberships that rest on them.
+    pub(super) fn end_passes(&mut self, over: impl Fn(&Held) -> bool) -> Vec<Lost> {
+        let mut lost = Vec::new();
+        self.next_end = NEVER;
+        for (room, member) in &mut self.members {
+            if let Some(held) = member.held.take_if(|held| over(held)) {
+                let tell = member.joined && member.wanted && !held.leaving;
+                lost.push(Lost { room: room.clone(), joined: member.joined, tell });
+            }
+            if let Some(held) = &member.held {
+                self.next_end = self.next_end.min(held.ends_at);
+            }
+        }
+        self.take_out(&lost);
+        lost
+    }
+
+    fn take_out(&mut self, lost: &[Lost]) {
+        for Lost { room, .. } in lost {
+            self.settle(room, |member| member.joined = false);
+        }
+    }
+
     fn settle(&mut self, room: &RoomName, change: impl FnOnce(&mut Member)) {
-        let Some(member) = self.0.get_mut(room) else { return };
+        let Some(member) = self.members.get_mut(room) else { return };
         change(member);
         if member.joins == 0 && !member.joined {
             member.wanted = false;
+            member.held = None;
             if member.leaves == 0 {
-                self.0.remove(room);
+                self.members.remove(room);
             }
         }
     }

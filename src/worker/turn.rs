@@ -7,7 +7,8 @@ use crate::{
     metrics::Count,
     relay::{RoomLog, SharedRoom},
     room::{
-        Audience, ConnKey, Gap, Item, JoinTicket, LeaveTicket, LocalRoom, RoomId, Seating,
+        Audience, ConnKey, Gap, Item, JoinTicket, LeaveTicket, LocalRoom, RoomId, RoomPlace,
+        Seating,
         inbox::{Addressed, Credit},
     },
     session::Event,
@@ -41,10 +42,11 @@ pub(super) struct Rooms {
 impl Rooms {
     /// Takes a member out.
     pub(super) fn remove(&mut self, departure: Departure) {
-        let Some(&at) = self.by_id.get(&departure.room) else { return };
+        let RoomPlace { room, place } = departure.at;
+        let Some(&at) = self.by_id.get(&room) else { return };
         let Some(room) = self.rooms.get_mut(at) else { return };
-        if room.is_at(departure.place, departure.connection) {
-            room.remove(departure.place);
+        if room.is_at(place, departure.connection) {
+            room.remove(place);
         }
         self.drop_if_spent(at);
     }
@@ -192,9 +194,9 @@ impl Hall<'_> {
 }
 
 impl Audience<RoomLog> for Hall<'_> {
-    fn offer(&mut self, to: ConnKey, deliveries: &[Delivery]) -> usize {
+    fn offer(&mut self, to: ConnKey, at: RoomPlace, deliveries: &[Delivery]) -> usize {
         match self.touch(to) {
-            Some((connection, desk)) => connection.offer(deliveries, desk),
+            Some((connection, desk)) => connection.offer(at, deliveries, desk),
             None => deliveries.len(),
         }
     }

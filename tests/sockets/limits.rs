@@ -117,7 +117,6 @@ async fn unknown_and_unsupported_types_are_no_bugs() {
     for request in [
         json!({"type": "history", "room": "lobby"}),
         json!({"type": "presence", "room": "lobby"}),
-        json!({"type": "join", "room": "lobby", "token": "x"}),
         json!({"type": "message", "room": "lobby", "payload": 1, "ephemeral": true}),
     ] {
         for _ in 0..6 {

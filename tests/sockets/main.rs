@@ -17,6 +17,7 @@ mod limits;
 mod load;
 mod metrics;
 mod publish;
+mod room_tokens;
 mod rooms;
 mod slow;
 #[cfg(feature = "client")]

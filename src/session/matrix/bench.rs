@@ -2,9 +2,10 @@
 
 use super::super::{Action, Event, Opening, Phase, Pulse, RequestKey, Rules, Session};
 use crate::protocol::{
-    grant::Grant,
-    identity::{Identity, Login, Quotas, Signer},
+    grant::{Grant, Permissions},
+    identity::{Identity, Login, Pass, Quotas, Signer},
     limits::{AuthLimits, SessionLimits},
+    room_name::RoomName,
     room_rules::RoomRules,
     time::{Now, Time, Wall},
 };
@@ -37,7 +38,7 @@ impl Bench {
             auth: AuthLimits::default(),
             session: SessionLimits::default(),
             rooms: RoomRules::granted(),
-            features: &["recovery", "refresh"],
+            features: &["recovery", "room_token", "refresh"],
         };
         adapt(&mut rules);
         let opening = Opening::FirstMessage;
@@ -104,6 +105,8 @@ impl Bench {
                 Action::Publish { key, .. } => self.keys.publish = key,
                 Action::Verify(_)
                 | Action::CancelVerify
+                | Action::VerifyPass(_)
+                | Action::CancelVerifyPass
                 | Action::Send(_)
                 | Action::Ping { .. }
                 | Action::Pong(_)
@@ -123,6 +126,18 @@ pub(super) const AUTH: &str = r#"{"type":"auth","payload":"token"}"#;
 const JOIN_LOBBY: &str = r#"{"type":"join","room":"lobby"}"#;
 /// What the token of the table opens.
 pub(super) const GRANT: &str = r#"{"**":"*"}"#;
+
+/// What a room token of a second says, signed with a key of its own.
+pub(super) fn pass(room: RoomName, subject: &str) -> Box<Pass> {
+    Box::new(Pass {
+        identity: login(subject, "{}").identity,
+        room,
+        allow: Permissions::ALL,
+        expires_at: START.wall + 1_000,
+        leeway_ms: 0,
+        signer: Signer::from_number(1),
+    })
+}
 
 /// What the token of `subject` says.
 pub(super) fn login(subject: &str, grant: &str) -> Box<Login> {

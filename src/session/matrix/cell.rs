@@ -37,6 +37,8 @@ fn words(action: &Action<'_>) -> Option<String> {
     match action {
         Action::Verify(_) => Some("verify".into()),
         Action::CancelVerify => Some("cancel verify".into()),
+        Action::VerifyPass(_) => Some("verify room token".into()),
+        Action::CancelVerifyPass => Some("cancel verify room token".into()),
         Action::Send(message) => said(message),
         Action::Ping { text: false } => Some("Ping".into()),
         Action::Ping { text: true } => Some("Ping, `ping`".into()),

@@ -5,9 +5,9 @@ use super::{
         Event, Refusal, RoomRefusal, Rules,
         TransportFault::{self, Binary, Protocol, Utf8},
     },
-    bench::{AUTH, Bench, GRANT, login},
+    bench::{AUTH, Bench, GRANT, login, pass},
 };
-use crate::protocol::{close_code::CloseCode, identity::Signer};
+use crate::protocol::{close_code::CloseCode, identity::Signer, room_name::RoomName};
 
 /// One event.
 pub(super) struct Row {
@@ -22,6 +22,7 @@ pub(super) const ROWS: &[Row] = &[
     // What the client says.
     row("`auth`", |_| Event::Text(AUTH)),
     row("`join`", |_| Event::Text(r#"{"type":"join","room":"hall"}"#)),
+    row("`join` with a room token", |_| Event::Text(JOIN_TOKEN)),
     row("`leave`", |_| Event::Text(r#"{"type":"leave","room":"lobby"}"#)),
     row("`leave`, room not joined", |_| Event::Text(r#"{"type":"leave","room":"hall"}"#)),
     row("`message`", |_| Event::Text(MESSAGE)),
@@ -81,6 +82,31 @@ pub(super) const ROWS: &[Row] = &[
     row("refused, last of a minute", |_| Event::Refused(Refusal::Invalid))
         .under(|r| r.session.invalid_refreshes = 0),
     row("verifier down", |_| Event::VerifierDown),
+    // The verdict on a room token.
+    row("room token verified", |bench| enter(bench, "ann")),
+    row("room token verified, another principal", |bench| enter(bench, "bob")),
+    row("room token refused: invalid", |bench| {
+        enter(bench, "ann");
+        Event::PassRefused(Refusal::Invalid)
+    }),
+    row("room token refused: expired", |bench| {
+        enter(bench, "ann");
+        Event::PassRefused(Refusal::Expired)
+    }),
+    row("room token refused: not yet valid", |bench| {
+        enter(bench, "ann");
+        Event::PassRefused(Refusal::NotYetValid)
+    }),
+    row("verifier down for a room token", |bench| {
+        enter(bench, "ann");
+        Event::PassUndecided
+    }),
+    row("room token out of time", |bench| {
+        enter(bench, "ann");
+        bench.later(10_000, 0);
+        bench.timer(0, false)
+    })
+    .under(no_deadline_but_a_verdict),
     // What became of requests.
     row("joined", |bench| {
         let key = bench.keys.join;
@@ -108,6 +134,16 @@ pub(super) const ROWS: &[Row] = &[
         warn(bench);
         bench.later(0, 25_000);
         bench.timer(0, false)
+    }),
+    row("room token ended", |bench| {
+        hold_pass(bench);
+        bench.later(0, 2_000);
+        bench.timer(0, false)
+    }),
+    row("room token ended, at a delivery", |bench| {
+        hold_pass(bench);
+        bench.later(0, 2_000);
+        Event::Delivery
     }),
     row("refresh out of time", |bench| {
         bench.later(10_000, 0);
@@ -139,6 +175,10 @@ pub(super) const ROWS: &[Row] = &[
     row("revoked", |_| Event::Revoked),
     row("key removed", |_| Event::KeyRemoved(Signer::default())),
     row("key removed, another one's", |_| Event::KeyRemoved(Signer::from_number(1))),
+    row("key removed, a room token's", |bench| {
+        hold_pass(bench);
+        Event::KeyRemoved(Signer::from_number(1))
+    }),
     row("replaced", |_| Event::Replaced),
     row("draining", |_| Event::Draining { after_ms: 5_000 }),
     row("shutdown", |_| Event::Shutdown { after_ms: 5_000 }),
@@ -148,6 +188,8 @@ pub(super) const ROWS: &[Row] = &[
 
 /// Longer than anything in the table.
 const HOUR_MS: u64 = 3_600_000;
+/// A join with a room token.
+const JOIN_TOKEN: &str = r#"{"type":"join","room":"hall","token":"pass"}"#;
 /// A message that may be published.
 const MESSAGE: &str = r#"{"type":"message","room":"lobby","payload":1}"#;
 
@@ -165,6 +207,30 @@ impl Row {
 fn no_deadline(rules: &mut Rules) {
     rules.auth.deadline_ms = HOUR_MS;
     rules.session.refresh_grace_ms = HOUR_MS;
+}
+
+/// Only room tokens are bound in time.
+fn no_deadline_but_a_verdict(rules: &mut Rules) {
+    rules.auth.deadline_ms = HOUR_MS;
+}
+
+/// Once it is ready, a join waits for the verdict on its room token, which is for `subject`.
+fn enter(bench: &mut Bench, subject: &str) -> Event<'static> {
+    if bench.session.is_ready() {
+        bench.feed(Event::Text(JOIN_TOKEN));
+    }
+    match RoomName::parse("hall") {
+        Ok(room) => Event::PassVerified(pass(room, subject)),
+        Err(_) => Event::PassUndecided,
+    }
+}
+
+/// A membership rests on a room token of a second.
+fn hold_pass(bench: &mut Bench) {
+    let verdict = enter(bench, "ann");
+    bench.feed(verdict);
+    let key = bench.keys.join;
+    bench.feed(Event::Joined { key, epoch: "e", seq: 7, recovered: None });
 }
 
 /// The token's last fifth begins.

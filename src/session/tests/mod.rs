@@ -2,8 +2,8 @@
 
 mod before_verdict;
 mod life;
+mod passes;
 mod properties;
-
 mod refresh;
 mod requests;
 mod rooms;
@@ -12,7 +12,7 @@ use super::*;
 use crate::protocol::{
     client_message::Token,
     grant::Grant,
-    identity::{Identity, Quotas, Signer},
+    identity::{Identity, Pass, Quotas, Signer},
     server_message::ServerMessage,
     time::Wall,
 };
@@ -32,7 +32,7 @@ fn rules() -> Rules {
         auth: AuthLimits::default(),
         session: SessionLimits::default(),
         rooms: RoomRules::open(),
-        features: &["recovery", "refresh"],
+        features: &["recovery", "room_token", "refresh"],
     }
 }
 
@@ -136,6 +136,8 @@ fn show(action: &Action<'_>) -> String {
     match action {
         Action::Verify(token) => format!("verify {}", token.reveal()),
         Action::CancelVerify => "cancel verify".into(),
+        Action::VerifyPass(token) => format!("verify pass {}", token.reveal()),
+        Action::CancelVerifyPass => "cancel verify pass".into(),
         Action::Send(message) => said(message),
         Action::Ping { text } => if *text { "Ping and ping" } else { "Ping" }.into(),
         Action::Pong(payload) => format!("Pong {}", String::from_utf8_lossy(payload)),
@@ -221,7 +223,7 @@ fn an_event_does_not_show_what_a_client_says() {
 #[test]
 fn a_session_before_its_verdict_is_small() {
     assert!(size_of::<Session>() <= 64, "{}", size_of::<Session>());
-    assert!(size_of::<Ready>() <= 400, "{}", size_of::<Ready>());
+    assert!(size_of::<Ready>() <= 392, "{}", size_of::<Ready>());
     assert!(size_of::<Action<'_>>() <= 112, "{}", size_of::<Action<'_>>());
 }
 

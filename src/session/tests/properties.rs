@@ -1,7 +1,10 @@
 //! Random lists of events against what must hold whatever a peer and a driver do.
 
 use super::*;
-use crate::protocol::close_code::CloseCode;
+use crate::protocol::{
+    close_code::CloseCode,
+    grant::{Permission, Permissions},
+};
 use proptest::prelude::*;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -19,6 +22,8 @@ enum Step {
     Frame(usize),
     /// What became of a credential.
     Verdict(usize),
+    /// What became of a room token, for this room and this long.
+    Pass { which: usize, room: usize, life_ms: u64 },
     /// The outcome of a request in flight (or of none), in this manner.
     Outcome { which: usize, manner: u8 },
     /// The clocks move on, each by its own milliseconds; the wall clock may jump back.
@@ -29,7 +34,7 @@ enum Step {
     Server(usize),
 }
 
-const KINDS: [&str; 10] = [
+const KINDS: [&str; 11] = [
     r#""type":"auth","payload":"t""#,
     r#""type":"join","#,
     r#""type":"join","since":{"epoch":"e","seq":1},"#,
@@ -40,6 +45,7 @@ const KINDS: [&str; 10] = [
     r#""type":"what""#,
     r#""type":"join""#,
     r#""type":"message","payload":1,"idempotency_key":"k","#,
+    r#""type":"join","token":"p","#,
 ];
 
 fn step() -> impl Strategy<Value = Step> {
@@ -48,6 +54,8 @@ fn step() -> impl Strategy<Value = Step> {
             .prop_map(|(kind, id, room)| Step::Say { kind, id, room }),
         2 => (0_usize..12).prop_map(Step::Frame),
         4 => (0_usize..20).prop_map(Step::Verdict),
+        4 => (0_usize..8, 0..ROOMS.len(), 0_u64..60_000)
+            .prop_map(|(which, room, life_ms)| Step::Pass { which, room, life_ms }),
         8 => (0_usize..6, any::<u8>()).prop_map(|(which, manner)| Step::Outcome { which, manner }),
         3 => (0_u64..30_000, -20_000_i64..50_000)
             .prop_map(|(ms, wall_ms)| Step::Wait { ms, wall_ms }),
@@ -75,6 +83,15 @@ struct World {
     asked: BTreeMap<String, u32>,
     answered: BTreeMap<String, u32>,
     joins: BTreeSet<String>,
+    /// The room of the join that waits for its room token.
+    entering: Option<usize>,
+    /// Room tokens in force: when they end, and who signed them.
+    passes: BTreeMap<String, (Wall, Signer)>,
+    /// Rooms between `joined` and the request or the word that ends it.
+    inside: BTreeSet<String>,
+    /// What the login in force allows.
+    grant: Arc<Grant>,
+    next_grant: Arc<Grant>,
     verdicts: u32,
     verifications: u32,
     ended: bool,
@@ -101,6 +118,11 @@ impl World {
             asked: BTreeMap::new(),
             answered: BTreeMap::new(),
             joins: BTreeSet::new(),
+            entering: None,
+            passes: BTreeMap::new(),
+            inside: BTreeSet::new(),
+            grant: Arc::default(),
+            next_grant: Arc::default(),
             verdicts: 0,
             verifications: 0,
             ended: false,
@@ -112,6 +134,7 @@ impl World {
             Step::Say { kind, id, room } => self.say(kind, id, room),
             Step::Frame(which) => self.frame(which),
             Step::Verdict(which) => self.verdict(which),
+            Step::Pass { which, room, life_ms } => self.pass(which, room, life_ms),
             Step::Outcome { which, manner } => self.outcome(which, manner),
             Step::Wait { ms, wall_ms } => {
                 let wall = self.now.wall.as_ms().saturating_add_signed(wall_ms);
@@ -137,7 +160,11 @@ impl World {
         if let Some(id) = id {
             *self.asked.entry(IDS[id].into()).or_default() += 1;
         }
+        let waits = self.session.awaits_verifier();
         self.feed(Event::Text(&text));
+        if !waits && self.session.is_ready() && self.session.awaits_verifier() {
+            self.entering = Some(room);
+        }
     }
 
     fn frame(&mut self, which: usize) {
@@ -159,6 +186,12 @@ impl World {
         let login = |grant: &str, life: u64| {
             Box::new(Login { expires_at: self.now.wall + life, ..granting(grant) })
         };
+        let grant = match which {
+            0..6 => r#"{"*":"*"}"#,
+            6..9 => r#"{"a":["join"],"b":"*"}"#,
+            _ => "{}",
+        };
+        self.next_grant = Arc::new(Grant::parse(grant).unwrap());
         self.feed(match which {
             0..6 => Event::Verified(login(r#"{"*":"*"}"#, 300_000)),
             6..9 => Event::Verified(login(r#"{"a":["join"],"b":"*"}"#, 20_000)),
@@ -179,8 +212,33 @@ impl World {
         });
     }
 
+    fn pass(&mut self, which: usize, room: usize, life_ms: u64) {
+        // The verifier speaks only when it was asked, and mostly of the room of the join.
+        let Some(asked) = self.entering.take() else { return };
+        let room = ROOMS[if which == 0 { room } else { asked }];
+        let expires_at = self.now.wall + life_ms;
+        let pass = Pass {
+            identity: ann().identity,
+            room: RoomRef::parse(room).unwrap().to_name(),
+            allow: Permissions::ALL,
+            expires_at,
+            leeway_ms: 0,
+            signer: Signer::from_number(which as u64),
+        };
+        let (before, signer) = (self.in_flight.len(), pass.signer);
+        self.feed(match which {
+            0..5 => Event::PassVerified(Box::new(pass)),
+            5 => Event::PassRefused(Refusal::Invalid),
+            6 => Event::PassRefused(Refusal::Expired),
+            _ => Event::PassUndecided,
+        });
+        if self.in_flight.len() > before {
+            self.passes.insert(room.into(), (expires_at, signer));
+        }
+    }
+
     fn outcome(&mut self, which: usize, manner: u8) {
-        let nobody = (RequestKey(77), Asked::Join, String::new());
+        let nobody = (RequestKey(77), Asked::Join, "nowhere".to_owned());
         let known = self.in_flight.get(which).cloned();
         let (key, asked, room) = known.unwrap_or(nobody);
         // Outcomes of one room come in the order asked.
@@ -192,6 +250,11 @@ impl World {
             1 => RoomRefusal::Overloaded,
             _ => RoomRefusal::Internal,
         };
+        // One that ended while its join was on its way gives nothing either.
+        let ended = self.passes.get(&room).is_some_and(|(at, _)| *at <= self.now.wall);
+        if ended && !self.inside.contains(&room) {
+            self.passes.remove(&room);
+        }
         let good = manner < 170;
         self.feed(match asked {
             Asked::Join if good => Event::Joined { key, epoch: "e", seq: 1, recovered: None },
@@ -202,6 +265,10 @@ impl World {
             }
             Asked::Publish => Event::PublishFailed { key, why },
         });
+        // A room token whose join was refused gave nothing.
+        if !self.is_member(&room) {
+            self.passes.remove(&room);
+        }
     }
 
     fn timer(&mut self, silent_ms: u64, backlog: bool) {
@@ -212,15 +279,23 @@ impl World {
     }
 
     fn server(&mut self, which: usize) {
+        let removed = Signer::from_number(1);
         self.feed(match which {
             0 => Event::Revoked,
             1 => Event::Replaced,
             2 => Event::Shutdown { after_ms: 5 },
             3 => Event::Slow,
             4..8 => Event::Evicted(CloseCode::Overloaded),
-            8..12 => Event::Eof,
+            8..10 => Event::Eof,
+            10 => Event::KeyRemoved(removed),
+            11 => Event::Delivery,
             _ => Event::Draining { after_ms: 5 },
         });
+        if which == 10 {
+            let rests = |room: &String| self.passes.get(room).is_some_and(|(_, by)| *by == removed);
+            assert!(self.ended || !self.inside.iter().any(rests), "the key is gone");
+            self.passes.retain(|_, (_, by)| *by != removed);
+        }
     }
 
     fn feed(&mut self, event: Event<'_>) {
@@ -234,6 +309,15 @@ impl World {
             self.see(action, &mut fatal);
         }
         assert_eq!(fatal, None, "a fatal error without its Close");
+        if !self.ended {
+            for room in &self.inside {
+                let ends_at = self.passes.get(room);
+                assert!(
+                    ends_at.is_none_or(|(at, _)| *at > self.now.wall),
+                    "{room} rests on nothing"
+                );
+            }
+        }
         self.hold();
     }
 
@@ -251,14 +335,36 @@ impl World {
             Action::Send(ServerMessage::AuthOk(ok)) => {
                 assert_eq!(ok.refreshed, open, "one verdict opens");
                 self.verdicts += 1;
+                self.grant = Arc::clone(&self.next_grant);
+            }
+            Action::Send(ServerMessage::Joined { room, .. }) => {
+                // A leave behind it may be on its way.
+                if self.is_member(room) {
+                    self.inside.insert(room.to_string());
+                }
+            }
+            Action::VerifyPass(_) => assert!(open && self.entering.is_none(), "one at a time"),
+            Action::CancelVerifyPass => self.entering = None,
+            Action::Evict { room } => {
+                assert!(open, "before the verdict: {action:?}");
+                self.inside.remove(room.as_str());
+                self.passes.remove(room.as_str());
             }
             Action::Join { key, room, .. } => {
                 self.joins.insert(room.as_str().into());
                 self.sent(*key, Asked::Join, room.as_str());
             }
-            Action::Leave { key, room } => self.sent(*key, Asked::Leave, room.as_str()),
-            Action::Publish { key, room, .. } => self.sent(*key, Asked::Publish, room.as_str()),
-            Action::Send(_) | Action::Evict { .. } | Action::Ping { .. } | Action::CancelVerify => {
+            Action::Leave { key, room } => {
+                self.inside.remove(room.as_str());
+                self.passes.remove(room.as_str());
+                self.sent(*key, Asked::Leave, room.as_str());
+            }
+            Action::Publish { key, room, .. } => {
+                let by_login = self.grant.allows(room.borrowed(), Permission::Send);
+                assert!(by_login || self.passes.contains_key(room.as_str()), "no right to {room}");
+                self.sent(*key, Asked::Publish, room.as_str());
+            }
+            Action::Send(_) | Action::Ping { .. } | Action::CancelVerify => {
                 assert!(open, "before the verdict: {action:?}");
             }
             Action::Close { code, retry_after_ms } => {
@@ -291,6 +397,9 @@ impl World {
         }
         let next = self.session.next_deadline(self.now);
         assert_eq!(next.is_none(), self.ended);
+        assert!(
+            self.ended || !self.obeys || self.entering.is_none() || !self.session.wants_input()
+        );
         if self.verdicts == 0 && !self.ended {
             assert_eq!(next, Some(START.time + 10_000), "the deadline moved");
         }

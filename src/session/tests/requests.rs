@@ -100,7 +100,6 @@ fn unknown_and_unoffered_types_are_no_bugs() {
         }
     }
     for text in [
-        r#"{"type":"join","room":"den","token":"t","id":"1"}"#,
         r#"{"type":"message","room":"den","payload":1,"ephemeral":true,"id":"1"}"#,
         EPHEMERAL_WITH_KEY,
     ] {
@@ -109,6 +108,8 @@ fn unknown_and_unoffered_types_are_no_bugs() {
     assert_eq!(rig.text(r#"{"type":"join","room":"den","presence":true}"#), ["join den"]);
     let mut rig = Rig::ready(Rules { features: &[], ..rules() }, ann());
     assert_eq!(rig.text(r#"{"type":"auth","payload":"t"}"#), ["error unsupported"]);
+    let with_token = r#"{"type":"join","room":"den","token":"t","id":"1"}"#;
+    assert_eq!(rig.text(with_token), ["error unsupported room=den id=1"]);
 }
 
 #[test]

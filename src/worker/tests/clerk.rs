@@ -3,11 +3,12 @@
 use crate::{
     protocol::{
         client_message::Token,
-        grant::Grant,
-        identity::{Identity, Login, Quotas, Signer},
+        grant::{Grant, Permissions},
+        identity::{Identity, Login, Pass, Quotas, Signer},
+        room_name::RoomName,
         time::Wall,
     },
-    token::{Rejection, Verification, Verifier},
+    token::{ClaimFault, Rejection, Verification, Verifier},
 };
 use std::{future, sync::Arc, time::Duration};
 use tokio::time::{Instant, sleep_until};
@@ -19,18 +20,41 @@ pub(super) struct Clerk;
 
 impl Verifier for Clerk {
     fn verify(&self, token: Token<'_>, now: Wall) -> Verification {
-        let text = token.reveal().to_owned();
-        let after = number(&text, "after=");
-        if word(&text, "never").is_some() {
-            return Verification::Pending(Box::pin(future::pending()));
-        }
-        match after {
-            None => Verification::Done(judge(&text, now)),
-            Some(after_ms) => Verification::Pending(Box::pin(async move {
-                wait(after_ms).await;
-                judge(&text, now)
-            })),
-        }
+        consider(token, now, judge)
+    }
+
+    /// Reads room tokens such as `ann room=den`, with the same words.
+    fn verify_pass(&self, token: Token<'_>, now: Wall) -> Verification<Box<Pass>> {
+        consider(token, now, |text, now| {
+            let login = judge(text, now)?;
+            let room = word(text, "room=").ok_or(ClaimFault::NotForRoom)?;
+            Ok(Box::new(Pass {
+                identity: login.identity,
+                room: RoomName::parse(room).expect("a room"),
+                allow: Permissions::ALL,
+                expires_at: login.expires_at,
+                leeway_ms: login.leeway_ms,
+                signer: login.signer,
+            }))
+        })
+    }
+}
+
+fn consider<T: Send + 'static>(
+    token: Token<'_>,
+    now: Wall,
+    judge: fn(&str, Wall) -> Result<T, Rejection>,
+) -> Verification<T> {
+    let text = token.reveal().to_owned();
+    if word(&text, "never").is_some() {
+        return Verification::Pending(Box::pin(future::pending()));
+    }
+    match number(&text, "after=") {
+        None => Verification::Done(judge(&text, now)),
+        Some(after_ms) => Verification::Pending(Box::pin(async move {
+            wait(after_ms).await;
+            judge(&text, now)
+        })),
     }
 }
 

@@ -151,7 +151,7 @@ impl House {
             auth: AuthLimits::default(),
             session: plan.limits.clone(),
             rooms: plan.rooms.clone(),
-            features: &["recovery", "refresh"],
+            features: &["recovery", "room_token", "refresh"],
         }));
         let (controls, receivers): (Vec<_>, Vec<_>) =
             (0..plan.workers).map(|_| mpsc::channel(CONTROLS)).unzip();

@@ -2,10 +2,14 @@
 
 use super::{
     clerk::wait,
-    house::{House, everywhere},
-    peer::{auth, join, message},
+    house::{House, Plan, everywhere, everywhere_with},
+    peer::{auth, join, join_with, message},
 };
-use crate::{protocol::identity::Signer, worker::Control};
+use crate::{
+    protocol::{identity::Signer, room_rules::RoomRules},
+    worker::Control,
+};
+use serde_json::json;
 
 async fn remove(house: &House, number: u64) {
     for control in house.controls.iter() {
@@ -45,6 +49,32 @@ fn sessions_of_a_removed_key_end_and_others_go_on() {
         verifying.expect("auth_ok").await;
         unknown.send(&auth("bob")).await;
         unknown.expect("auth_ok").await;
+    });
+}
+
+#[test]
+fn memberships_of_a_removed_key_end_and_their_sessions_go_on() {
+    let granted = |plan: &mut Plan| plan.rooms = RoomRules::granted();
+    everywhere_with(granted, async |house| {
+        let mut peers = Vec::new();
+        for n in 0..8 {
+            let mut peer = house.enter(&format!("user{n}")).await;
+            peer.send(&join_with("den", &format!("user{n} room=den signer={}", n % 2))).await;
+            peer.expect("joined").await;
+            peers.push(peer);
+        }
+        remove(house, 1).await;
+        wait(1).await;
+        peers[0].send(&message("den", "who is left?")).await;
+        for (peer, n) in peers.iter_mut().zip(0..) {
+            if n % 2 == 0 {
+                assert_eq!(peer.expect("message").await["payload"], "who is left?");
+            } else {
+                assert_eq!(peer.expect("left").await["code"], "token_invalid");
+                peer.send(&json!({ "type": "ping" })).await;
+                peer.expect("pong").await;
+            }
+        }
     });
 }
 

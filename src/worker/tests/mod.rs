@@ -8,6 +8,7 @@ mod counted;
 mod drain;
 mod house;
 mod keys;
+mod passes;
 mod peer;
 mod pipe;
 mod random;

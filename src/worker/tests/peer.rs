@@ -218,6 +218,11 @@ pub(super) fn join(room: &str) -> Value {
     json!({ "type": "join", "room": room })
 }
 
+/// A join with a room token.
+pub(super) fn join_with(room: &str, token: &str) -> Value {
+    json!({ "type": "join", "room": room, "token": token })
+}
+
 pub(super) fn leave(room: &str) -> Value {
     json!({ "type": "leave", "room": room })
 }

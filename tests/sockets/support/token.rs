@@ -12,7 +12,11 @@ use std::{
 };
 use tokio::sync::{Notify, Semaphore};
 use vestibule::{
-    protocol::{client_message, time::Wall},
+    protocol::{
+        client_message,
+        identity::{Login, Pass},
+        time::Wall,
+    },
     token::{Algorithm, IssuerRules, Issuers, Key, Mint, SigningKey, Verification, Verifier},
 };
 
@@ -121,14 +125,31 @@ impl Turnstile {
     }
 }
 
-impl Verifier for Turnstile {
-    fn verify(&self, token: client_message::Token<'_>, _: Wall) -> Verification {
+impl Turnstile {
+    fn look_up<T: Send + 'static>(
+        &self,
+        token: client_message::Token<'_>,
+        verify: fn(&Issuers<Key>, client_message::Token<'_>, Wall) -> Verification<T>,
+    ) -> Verification<T> {
         let (this, token) = (self.clone(), token.into_owned());
         Verification::Pending(Box::pin(async move {
             this.asked.fetch_add(1, Ordering::SeqCst);
             this.asking.notify_one();
             this.permits.acquire().await.expect("never closed").forget();
-            this.verifier.judge(token.reveal(), now())
+            match verify(&this.verifier, token, now()) {
+                Verification::Done(verdict) => verdict,
+                Verification::Pending(lookup) => lookup.await,
+            }
         }))
+    }
+}
+
+impl Verifier for Turnstile {
+    fn verify(&self, token: client_message::Token<'_>, _: Wall) -> Verification<Box<Login>> {
+        self.look_up(token, Issuers::verify)
+    }
+
+    fn verify_pass(&self, token: client_message::Token<'_>, _: Wall) -> Verification<Box<Pass>> {
+        self.look_up(token, Issuers::verify_pass)
     }
 }

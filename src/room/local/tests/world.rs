@@ -121,7 +121,7 @@ impl Hall {
 }
 
 impl Audience<MemoryLog> for Hall {
-    fn offer(&mut self, to: ConnKey, deliveries: &[Delivery]) -> usize {
+    fn offer(&mut self, to: ConnKey, _: RoomPlace, deliveries: &[Delivery]) -> usize {
         self.offers += 1;
         let guest = self.guest(to);
         assert!(guest.place.is_some(), "whoever has no place is offered nothing");

@@ -1,0 +1,132 @@
+//! Verifications of one connection: on the spot, or looked up while the connection goes on.
+
+use super::{Connection, Desk, act};
+use crate::{
+    protocol::{
+        client_message::Token,
+        identity::{Login, Pass},
+    },
+    session::{Event, Refusal},
+    token::{Rejection, Verification},
+};
+use std::{
+    future::Future,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll},
+};
+
+type Lookup<T> = Pin<Box<dyn Future<Output = Result<Box<T>, Rejection>> + Send>>;
+
+/// The lookups under way: the credential's, and that of a room token beside it.
+#[derive(Default)]
+pub(super) struct Lookups {
+    login: Option<Lookup<Login>>,
+    pass: Option<Lookup<Pass>>,
+}
+
+impl Connection {
+    pub(super) fn poll_lookups(&mut self, cx: &mut Context<'_>, desk: &mut Desk) {
+        let Some(lookups) = self.lookups.as_mut() else { return };
+        let login = poll(&mut lookups.login, cx);
+        let pass = poll(&mut lookups.pass, cx);
+        self.tidy_lookups();
+        if let Some(result) = login {
+            self.conclude(result, desk);
+        }
+        // The credential's verdict may have ended the session, which takes no notice then.
+        if let Some(result) = pass {
+            self.conclude_pass(result, desk);
+        }
+    }
+
+    pub(super) fn verify(&mut self, token: Token<'_>, desk: &mut Desk) {
+        match desk.verify(token) {
+            Verification::Done(result) => self.conclude(result, desk),
+            Verification::Pending(lookup) => {
+                self.lookups.get_or_insert_default().login = Some(lookup);
+                self.wake();
+            }
+        }
+    }
+
+    pub(super) fn verify_pass(&mut self, token: Token<'_>, desk: &mut Desk) {
+        match desk.verify_pass(token) {
+            Verification::Done(result) => self.conclude_pass(result, desk),
+            Verification::Pending(lookup) => {
+                self.lookups.get_or_insert_default().pass = Some(lookup);
+                self.wake();
+            }
+        }
+    }
+
+    pub(super) fn cancel_verify(&mut self) {
+        if let Some(lookups) = self.lookups.as_mut() {
+            lookups.login = None;
+        }
+        self.tidy_lookups();
+    }
+
+    pub(super) fn cancel_verify_pass(&mut self) {
+        if let Some(lookups) = self.lookups.as_mut() {
+            lookups.pass = None;
+        }
+        self.tidy_lookups();
+    }
+
+    fn tidy_lookups(&mut self) {
+        self.lookups.take_if(|lookups| lookups.login.is_none() && lookups.pass.is_none());
+    }
+
+    fn conclude(&mut self, result: Result<Box<Login>, Rejection>, desk: &mut Desk) {
+        let event = match result {
+            Ok(login) => self.take_place(login, desk),
+            Err(rejection) => {
+                tracing::debug!(connection = self.session.connection(), %rejection, "credential refused");
+                let refusal = act::refusal(&rejection);
+                self.note_rejection(rejection, desk);
+                refusal.map_or(Event::VerifierDown, Event::Refused)
+            }
+        };
+        self.step(event, desk);
+    }
+
+    fn conclude_pass(&mut self, result: Result<Box<Pass>, Rejection>, desk: &mut Desk) {
+        let event = match result {
+            Ok(pass) => Event::PassVerified(pass),
+            Err(rejection) => {
+                tracing::debug!(connection = self.session.connection(), %rejection, "room token refused");
+                let refusal = act::refusal(&rejection);
+                self.note_rejection(rejection, desk);
+                refusal.map_or(Event::PassUndecided, Event::PassRefused)
+            }
+        };
+        self.step(event, desk);
+    }
+
+    /// Takes a place among the user's connections, but only for a login that is let in: a refresh
+    /// has its place, and what is refused must not cost another connection its own.
+    fn take_place(&mut self, login: Box<Login>, desk: &mut Desk) -> Event<'static> {
+        if self.session.admits(desk.now, &login) {
+            if !desk.admit(self.key, &login) {
+                return Event::Refused(Refusal::TooManyConnections);
+            }
+            self.admitted = Some(Arc::clone(&login.identity));
+        }
+        Event::Verified(login)
+    }
+}
+
+/// The result of a lookup that is done.
+fn poll<T>(
+    slot: &mut Option<Lookup<T>>,
+    cx: &mut Context<'_>,
+) -> Option<Result<Box<T>, Rejection>> {
+    match slot.as_mut()?.as_mut().poll(cx) {
+        Poll::Ready(result) => {
+            *slot = None;
+            Some(result)
+        }
+        Poll::Pending => None,
+    }
+}
