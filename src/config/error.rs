@@ -1,6 +1,9 @@
 //! What is wrong with a configuration, and where it was written.
 
-use std::{fmt, sync::Arc};
+use std::{
+    fmt::{self, Write},
+    sync::Arc,
+};
 
 /// Where a value was written.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -44,11 +47,16 @@ pub struct Problem {
 
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.key.is_empty() {
-            write!(f, "{}: {}", self.origin, self.what)
+        let line = if self.key.is_empty() {
+            format!("{}: {}", self.origin, self.what)
         } else {
-            write!(f, "{}: {}: {}", self.origin, self.key, self.what)
-        }
+            format!("{}: {}: {}", self.origin, self.key, self.what)
+        };
+        // A terminal obeys control characters, and a name in a file can have some.
+        line.chars().try_for_each(|c| match c {
+            c if c.is_control() && c != '\n' => write!(f, "{}", c.escape_default()),
+            c => f.write_char(c),
+        })
     }
 }
 
