@@ -31,7 +31,9 @@ pub fn jwks(data: &[u8]) {
         assert!(file.keys().all(secret) || !file.keys().any(secret), "secrets beside public keys");
     }
     if let (Ok((file, _)), Ok((remote, _))) = (&file, &remote) {
-        assert!(remote.keys().eq(file.keys()), "an origin chooses");
+        // A secret that is published also spoils the keys that have its name.
+        let mut remote = remote.keys();
+        assert!(remote.all(|key| file.keys().any(|other| other == key)), "only from afar");
     }
     if let Ok((ring, _)) = &file {
         let terms = SetTerms { algorithms: vec![Algorithm::Rs256], ..SetTerms::new(Origin::File) };
