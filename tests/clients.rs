@@ -130,7 +130,9 @@ async fn clients_prometheus_reads_every_metric_that_is_documented() {
         let mut cells = line.strip_prefix("| `")?.split('|');
         Some(format!("{} {}", cells.next()?.trim().trim_end_matches('`'), cells.next()?.trim()))
     });
-    let documented: Vec<String> = documented.collect();
+    // Its key stands in the configuration: there is no source to tell of.
+    let of_sources = |line: &String| line.starts_with("vestibule_key");
+    let documented: Vec<String> = documented.filter(|line| !of_sources(line)).collect();
     assert_eq!(read.lines().collect::<Vec<_>>(), documented);
 }
 

@@ -141,6 +141,26 @@ label! {
 }
 
 label! {
+    /// Whether a source of keys has some that count.
+    Source {
+        /// It has.
+        Usable => "usable",
+        /// It has not: tokens of its issuer get 1011.
+        Down => "down",
+    }
+}
+
+label! {
+    /// What a look at a source of keys brought.
+    Look {
+        /// A set.
+        Good => "good",
+        /// Nothing of use.
+        Failed => "failed",
+    }
+}
+
+label! {
     /// What a lookup of a verifier does.
     Lookup {
         /// All places are taken.

@@ -1,6 +1,6 @@
 //! All values at one moment: what was counted, added up, and what others were asked for.
 
-use super::labels::Occupancy;
+use super::labels::{Look, Occupancy, Source};
 use super::table::{CELLS, Keeper, METRICS, Metric, Row};
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -19,6 +19,18 @@ pub(crate) enum Reading {
     ConnectionsMax,
     /// Tokens that brought a key.
     BroughtKeys,
+    /// Sources of keys that have some.
+    UsableSources,
+    /// Sources of keys that have none.
+    DownSources,
+    /// Keys of sources.
+    Keys,
+    /// Looks at sources that brought a set.
+    GoodLooks,
+    /// Looks that did not.
+    FailedLooks,
+    /// Milliseconds since the last good look.
+    KeyAge,
     /// Users that are here.
     Users,
     /// Rooms that somebody is in.
@@ -46,6 +58,12 @@ impl Reading {
             Self::Workers => (Metric::Workers, 0),
             Self::ConnectionsMax => (Metric::ConnectionsMax, 0),
             Self::BroughtKeys => (Metric::BroughtKeys, 0),
+            Self::UsableSources => (Metric::KeySources, Source::Usable.at()),
+            Self::DownSources => (Metric::KeySources, Source::Down.at()),
+            Self::Keys => (Metric::Keys, 0),
+            Self::GoodLooks => (Metric::KeyLooks, Look::Good.at()),
+            Self::FailedLooks => (Metric::KeyLooks, Look::Failed.at()),
+            Self::KeyAge => (Metric::KeyAge, 0),
             Self::Users => (Metric::Users, 0),
             Self::OccupiedRooms => (Metric::Rooms, Occupancy::Occupied.at()),
             Self::RestingRooms => (Metric::Rooms, Occupancy::Resting.at()),

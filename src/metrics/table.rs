@@ -1,7 +1,8 @@
 //! The table of all metrics: the one source of names, kinds, units, labels and words.
 
 use super::labels::{
-    AcceptFault, ERRORS, End, Handshake, Lookup, Occupancy, Outcome, Rule, State, Verdict,
+    AcceptFault, ERRORS, End, Handshake, Look, Lookup, Occupancy, Outcome, Rule, Source, State,
+    Verdict,
 };
 
 /// A metric. In the order of [`TABLE`].
@@ -19,6 +20,10 @@ pub(crate) enum Metric {
     TimeToVerdict,
     Rejections,
     BroughtKeys,
+    KeySources,
+    Keys,
+    KeyLooks,
+    KeyAge,
     Lookups,
     Closes,
     Errors,
@@ -220,6 +225,29 @@ pub(crate) const TABLE: &[Row] = &[
         "Tokens whose header brought a key or an address of one (jwk, jku, x5c, x5u), which \
          nobody looked at.",
     )
+    .asked(),
+    gauge(
+        Metric::KeySources,
+        "vestibule_key_sources",
+        "Files and addresses that keys come from, by whether they have brought some that count. \
+         Only where there are such sources, like the next three.",
+    )
+    .by("state", Source::WORDS)
+    .asked(),
+    gauge(Metric::Keys, "vestibule_keys", "Keys from sources that count.").asked(),
+    counter(
+        Metric::KeyLooks,
+        "vestibule_key_looks_total",
+        "Looks at sources of keys, by what they brought.",
+    )
+    .by("outcome", Look::WORDS)
+    .asked(),
+    gauge(
+        Metric::KeyAge,
+        "vestibule_key_age_seconds",
+        "Since the last good look, at the source where that is longest.",
+    )
+    .of(Unit::Millis)
     .asked(),
     gauge(
         Metric::Lookups,

@@ -71,6 +71,8 @@ fn words_stand_at_the_cells_of_their_values() {
         assert!(at.eq(0..words.len()), "{words:?}");
     };
     in_order(&mut Outcome::ALL.iter().map(|it| it.at()), Outcome::WORDS);
+    in_order(&mut labels::Source::ALL.iter().map(|it| it.at()), labels::Source::WORDS);
+    in_order(&mut labels::Look::ALL.iter().map(|it| it.at()), labels::Look::WORDS);
     in_order(&mut labels::Occupancy::ALL.iter().map(|it| it.at()), labels::Occupancy::WORDS);
 }
 

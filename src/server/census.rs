@@ -5,6 +5,7 @@ use crate::{
     connection::Shared,
     metrics::{Reading, Sheet},
     protocol::time::Now,
+    token::Figures,
     worker::clock::Clock,
 };
 use std::sync::Arc;
@@ -39,14 +40,34 @@ impl admin::Census for Survey {
         ] {
             sheet.set(reading, value);
         }
-        if let Some(tokens) = self.shared.verifier.brought_keys() {
-            sheet.set(Reading::BroughtKeys, tokens);
-        }
+        self.note_keys(&mut sheet);
         admin::figures(&mut sheet);
         sheet
     }
 
     fn up_ms(&self) -> u64 {
         self.clock.now().time.since(self.began.time)
+    }
+}
+
+impl Survey {
+    fn note_keys(&self, sheet: &mut Sheet) {
+        let Figures { brought_keys, sources } = self.shared.verifier.figures();
+        if let Some(tokens) = brought_keys {
+            sheet.set(Reading::BroughtKeys, tokens);
+        }
+        let Some(sources) = sources else { return };
+        for (reading, value) in [
+            (Reading::UsableSources, sources.usable),
+            (Reading::DownSources, sources.down),
+            (Reading::Keys, sources.keys),
+            (Reading::GoodLooks, sources.good_looks),
+            (Reading::FailedLooks, sources.failed_looks),
+        ] {
+            sheet.set(reading, value);
+        }
+        if let Some(age_ms) = sources.age_ms {
+            sheet.set(Reading::KeyAge, age_ms);
+        }
     }
 }

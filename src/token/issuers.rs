@@ -7,7 +7,7 @@ mod upkeep;
 pub use conflict::{IssuerConflict, check_issuers};
 
 use super::{
-    House, Upkeep, Verification, Verifier,
+    Figures, House, SourceFigures, Upkeep, Verification, Verifier,
     claims::{self, IssuerRules},
     compact::{Compact, TOKEN_BYTES},
     header::Header,
@@ -205,8 +205,12 @@ impl<K: Keys> Verifier for Issuers<K> {
         self.verify_as(token, now, pass)
     }
 
-    fn brought_keys(&self) -> Option<u64> {
-        Some(Issuers::brought_keys(self))
+    fn figures(&self) -> Figures {
+        let sources = self.shared.issuers.iter().filter_map(|issuer| issuer.keys.figures());
+        Figures {
+            brought_keys: Some(self.brought_keys()),
+            sources: sources.reduce(SourceFigures::and),
+        }
     }
 
     fn upkeep(self: Arc<Self>, house: Arc<dyn House>) -> Upkeep {

@@ -3,6 +3,7 @@
 pub mod algorithm;
 pub mod claims;
 pub mod compact;
+mod figures;
 #[cfg(feature = "server")]
 pub mod generate;
 pub mod header;
@@ -26,6 +27,7 @@ pub mod verifier;
 pub use algorithm::{Algorithm, Family};
 pub use claims::{IssuerRules, NameFault};
 pub use compact::{Compact, TOKEN_BYTES};
+pub use figures::{Figures, SourceFigures};
 pub use header::TypePolicy;
 pub use issuers::{IssuerConflict, Issuers};
 #[cfg(feature = "server")]
@@ -70,10 +72,9 @@ pub trait Verifier: Send + Sync + 'static {
         Verification::Done(Err(ClaimFault::NotForRoom.into()))
     }
 
-    /// How many tokens brought or named a key of their own, which was ignored; for the metrics.
-    /// `None` if nobody counts them.
-    fn brought_keys(&self) -> Option<u64> {
-        None
+    /// What it tells of itself, for the metrics of its server; nothing unless it is implemented.
+    fn figures(&self) -> Figures {
+        Figures::default()
     }
 
     /// What there is to do beside the judging, such as fetching keys, for as long as the server

@@ -1,7 +1,7 @@
 //! What a verifier needs of keys: a signature check, the choice of a key, a word with its source.
 
 use super::{
-    House, Upkeep,
+    House, SourceFigures, Upkeep,
     algorithm::Algorithm,
     compact::Compact,
     header::Header,
@@ -42,6 +42,11 @@ pub trait Keys: Send + Sync + 'static {
     /// this `kid`: nothing, unless keys come from somewhere.
     fn consult(&self, refusal: KeyRefusal, _key_id: Option<&str>) -> Consultation {
         Consultation::Settled(refusal)
+    }
+
+    /// What their source tells of itself, if they have one.
+    fn figures(&self) -> Option<SourceFigures> {
+        None
     }
 
     /// What there is to do to keep the keys up to date; see [`Verifier::upkeep`](super::Verifier::upkeep).

@@ -6,6 +6,9 @@ use std::{
     os::unix::net::UnixStream,
 };
 
+/// One public key on Ed25519.
+const SET: &str = r#"{"keys":[{"kty":"OKP","crv":"Ed25519","alg":"EdDSA","kid":"k",
+    "x":"ChzuOm7v9mZuow19e5NQp7iIWIZyaT-dOO9n_QH45mw"}]}"#;
 const KEY: &str = "a-key-that-nobody-guesses";
 
 #[test]
@@ -52,19 +55,28 @@ fn a_socket_stands_beside_the_configuration_and_refusals_come_as_few_lines() {
 fn a_port_asks_for_its_key_and_is_named_in_the_log() {
     let dir = Dir::new("admin-port");
     dir.file("key", &format!("{KEY}\n"));
+    dir.file("keys.json", SET);
     let config = dir.file(
         "v.toml",
-        &format!(
-            "listen = '127.0.0.1:0'\ndrain_ms = 50\nrooms.default = 'open'\n[[issuer]]\n\
-             secret = '{SECRET}'\n[admin]\nlisten = '127.0.0.1:0'\nkey_file = 'key'\n"
-        ),
+        "listen = '127.0.0.1:0'\ndrain_ms = 50\nrooms.default = 'open'\n[[issuer]]\n\
+         jwks_file = 'keys.json'\n[admin]\nlisten = '127.0.0.1:0'\nkey_file = 'key'\n",
     );
     let (mut server, _) = Running::start(&["serve", "--config", &config], &[]);
     server.addr = server.admin.clone();
     assert!(server.get("/metrics").starts_with("HTTP/1.1 401 "));
     let head = format!("GET /metrics HTTP/1.1\r\nHost: t\r\nAuthorization: Bearer {KEY}\r\n");
-    let answer = server.ask(&format!("{head}Connection: close\r\n\r\n"));
-    assert!(answer.contains("\nvestibule_ready 1\n"), "{answer}");
+    let scrape = || server.ask(&format!("{head}Connection: close\r\n\r\n"));
+    // The first look at the file is made while the server begins.
+    let ready = |answer: &String| answer.contains("\nvestibule_ready 1\n");
+    let answer = (0..10_000).map(|_| scrape()).find(ready).unwrap();
+    for line in [
+        "vestibule_key_sources{state=\"usable\"} 1",
+        "vestibule_key_sources{state=\"down\"} 0",
+        "vestibule_keys 1",
+        "vestibule_key_looks_total{outcome=\"good\"} 1",
+    ] {
+        assert!(answer.contains(&format!("\n{line}\n")), "{line} is missing in\n{answer}");
+    }
     let (code, log, _) = server.stop();
     assert_eq!(code, 0, "{log}");
     assert!(!log.contains(KEY), "{log}");

@@ -4,7 +4,8 @@ use super::KeySource;
 use crate::{
     protocol::{identity::Signer, time::Wall},
     token::{
-        Compact, Consultation, House, KeyRefusal, KeyRing, Keys, Rejection, Upkeep, header::Header,
+        Compact, Consultation, House, KeyRefusal, KeyRing, Keys, Rejection, SourceFigures, Upkeep,
+        header::Header,
     },
 };
 use std::sync::Arc;
@@ -35,6 +36,13 @@ impl Keys for AnyKeys {
         match self {
             Self::Ring(ring) => ring.consult(refusal, key_id),
             Self::Source(source) => source.consult(refusal, key_id),
+        }
+    }
+
+    fn figures(&self) -> Option<SourceFigures> {
+        match self {
+            Self::Ring(ring) => ring.figures(),
+            Self::Source(source) => source.figures(),
         }
     }
 

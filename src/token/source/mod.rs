@@ -22,7 +22,7 @@ pub use fault::SourceFault;
 pub use location::{Discovery, DiscoveryFault, Location};
 
 use super::{
-    House, Upkeep,
+    House, SourceFigures, Upkeep,
     algorithm::Algorithm,
     compact::Compact,
     header::Header,
@@ -42,7 +42,7 @@ use std::{
     path::PathBuf,
     sync::{
         Arc,
-        atomic::{AtomicUsize, Ordering},
+        atomic::{AtomicU64, AtomicUsize, Ordering},
     },
     time::Duration,
 };
@@ -126,6 +126,10 @@ struct Shared {
     landed: watch::Sender<Flight>,
     /// Tokens that wait.
     askers: AtomicUsize,
+    /// Flights that brought a set.
+    good: AtomicU64,
+    /// Flights that did not.
+    failed: AtomicU64,
     houses: Mutex<Houses>,
     /// What the upkeep remembers; where several servers share a source, one of them drives it.
     driver: tokio::sync::Mutex<Driver>,
@@ -134,6 +138,7 @@ struct Shared {
 /// The keys that count, and until when.
 struct Held {
     ring: Arc<KeyRing>,
+    since: Time,
     over: Time,
 }
 
@@ -152,6 +157,8 @@ impl KeySource {
             asked: Notify::new(),
             landed: watch::Sender::new(0),
             askers: AtomicUsize::new(0),
+            good: AtomicU64::new(0),
+            failed: AtomicU64::new(0),
             houses: Mutex::default(),
         };
         Self { shared: Arc::new(shared) }
@@ -199,6 +206,10 @@ impl Keys for KeySource {
         }
     }
 
+    fn figures(&self) -> Option<SourceFigures> {
+        Some(self.shared.figures())
+    }
+
     fn upkeep(&self, house: Arc<dyn House>) -> Upkeep {
         Box::pin(upkeep::run(Arc::clone(&self.shared), house))
     }
@@ -220,6 +231,20 @@ impl Shared {
         let held = self.held.read();
         let held = held.as_ref().filter(|held| self.now() < held.over)?;
         Some(Arc::clone(&held.ring))
+    }
+
+    fn figures(&self) -> SourceFigures {
+        let now = self.now();
+        let held = self.held.read();
+        let counts = held.as_ref().filter(|held| now < held.over);
+        SourceFigures {
+            usable: counts.is_some().into(),
+            down: counts.is_none().into(),
+            keys: counts.map_or(0, |held| held.ring.keys().count() as u64),
+            good_looks: self.good.load(Ordering::Relaxed),
+            failed_looks: self.failed.load(Ordering::Relaxed),
+            age_ms: held.as_ref().map(|held| now.since(held.since)),
+        }
     }
 
     fn mark(&self, key_id: Option<&str>) -> u64 {

@@ -134,6 +134,29 @@ async fn a_file_may_come_later() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn it_tells_what_its_looks_brought() {
+    let folder = Folder::new();
+    let source = source(&folder.path());
+    let figures = || source.figures().expect("a source");
+    assert_eq!(figures(), SourceFigures { down: 1, ..SourceFigures::default() });
+    let (_, _upkeep) = start(&source);
+    looks(&source, 1).await;
+    let failed = figures();
+    assert!(failed.failed_looks > 0 && failed.down == 1 && failed.age_ms.is_none(), "{failed:?}");
+    folder.write(&["a", "b"]);
+    looks(&source, 1).await;
+    let good = figures();
+    assert_eq!((good.usable, good.down, good.keys, good.good_looks), (1, 0, 2, 1));
+    assert_eq!(good.age_ms, Some(0));
+    fs::remove_file(folder.path()).expect("it was there");
+    looks(&source, 1).await;
+    let kept = figures();
+    assert_eq!((kept.usable, kept.keys, kept.good_looks), (1, 2, 1), "the old keys count");
+    assert_eq!(kept.failed_looks, failed.failed_looks + 1);
+    assert!(kept.age_ms > Some(0), "{kept:?}");
+}
+
+#[tokio::test(start_paused = true)]
 async fn keys_come_and_go_with_the_file() {
     let folder = Folder::new();
     folder.write(&["old"]);

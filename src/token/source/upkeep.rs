@@ -14,7 +14,11 @@ use crate::{
     token::{House, ring::KeyRing},
 };
 use aws_lc_rs::digest::{SHA256, digest};
-use std::{collections::HashSet, sync::Arc, time::Duration};
+use std::{
+    collections::HashSet,
+    sync::{Arc, atomic::Ordering},
+    time::Duration,
+};
 use tokio::time::timeout_at;
 
 /// What the upkeep remembers from look to look.
@@ -133,7 +137,8 @@ async fn fly(shared: &Arc<Shared>, driver: &mut Driver) -> Result<(), SourceFaul
             Ok(())
         }
         Err(fault) => {
-            flight.failed();
+            // It did not land: that is its failure.
+            drop(flight);
             let over = shared.schedule.lock().over().map(|over| over.since(now));
             driver.report.bad(&shared.settings, now, &fault, over);
             Err(fault)
@@ -212,12 +217,9 @@ impl Airborne<'_> {
             schedule.over()
         };
         let ring = Arc::clone(ring);
-        *shared.held.write() = over.map(|over| Held { ring, over });
-        self.landed = true;
-    }
-
-    fn failed(mut self) {
-        self.shared.schedule.lock().failed(self.shared.now(), jitter());
+        let since = shared.now();
+        *shared.held.write() = over.map(|over| Held { ring, since, over });
+        shared.good.fetch_add(1, Ordering::Relaxed);
         self.landed = true;
     }
 }
@@ -226,6 +228,7 @@ impl Drop for Airborne<'_> {
     fn drop(&mut self) {
         if !self.landed {
             self.shared.schedule.lock().failed(self.shared.now(), jitter());
+            self.shared.failed.fetch_add(1, Ordering::Relaxed);
         }
         self.shared.landed.send_replace(self.number);
     }
