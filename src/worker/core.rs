@@ -26,7 +26,7 @@ use tokio::sync::mpsc;
 /// The least by which a wall clock jumps, in milliseconds.
 const JUMP_MS: u128 = 500;
 
-/// Connections that are looked at together when something concerns them all.
+/// Connections that are looked at together when something concerns them all, or many timers fire.
 const REVIEWED_AT_ONCE: usize = 256;
 
 /// The table of one worker.
@@ -272,18 +272,18 @@ impl Core {
         self.carry_out();
     }
 
-    /// Lets every connection act whose time has come.
-    pub(super) fn on_time(&mut self) {
-        let now = self.desk.now.time;
+    /// Lets the next connections act whose time has come. `true` if there are more.
+    pub(super) fn on_time(&mut self) -> bool {
         let mut fired = mem::take(&mut self.fired);
-        self.wheel.advance(now, &mut fired);
-        for index in fired.drain(..) {
+        self.wheel.advance(self.desk.now.time, &mut fired);
+        for index in fired.drain(..fired.len().min(REVIEWED_AT_ONCE)) {
             if let Some(connection) = self.connections.get_mut(index as usize) {
                 connection.on_time(&mut self.desk);
                 connection.flush(&mut self.desk);
             }
         }
         self.fired = fired;
+        !self.fired.is_empty()
     }
 
     /// When the engine has to come back.

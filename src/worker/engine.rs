@@ -69,9 +69,7 @@ impl Future for Engine {
             {
                 this.hold_until = now + READ_FIRST_MS;
             }
-            if now >= this.hold_until {
-                core.on_time();
-            }
+            let more_timers = now >= this.hold_until && core.on_time();
             if now >= this.next_sweep {
                 this.next_sweep = now + SWEEP_MS;
                 core.sweep();
@@ -84,7 +82,7 @@ impl Future for Engine {
             {
                 this.review = core.review_deadlines(from);
             }
-            if core.turn(cx.waker()) || this.review.is_some() {
+            if core.turn(cx.waker()) || more_timers || this.review.is_some() {
                 // Neighbours first, then the rest.
                 cx.waker().wake_by_ref();
                 return Poll::Pending;
