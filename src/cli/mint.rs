@@ -9,7 +9,6 @@ use super::{
 use crate::{
     config::{self, ClaimNames, Flag, IssuerConfig, TypePolicy},
     protocol::{grant::Grant, room_name::RoomRef, time::Wall},
-    server::FEATURES,
     token::{Mint, SigningKey, claims},
 };
 use serde_json::{Map, Value, json};
@@ -18,7 +17,7 @@ use std::path::Path;
 pub(super) fn mint(args: MintArgs) -> Result<(), Failure> {
     let minter = Minter::new(args)?;
     let now = clock::whole_seconds();
-    for warning in minter.warnings(now) {
+    if let Some(warning) = minter.warning(now) {
         outcome::note(&format!("warning: {warning}"));
     }
     outcome::print(&format!("{}\n", minter.sign(now)?))
@@ -68,21 +67,14 @@ impl Minter {
     }
 
     /// Why a server would not take it, for people.
-    pub(super) fn warnings(&self, now: Wall) -> Vec<String> {
+    pub(super) fn warning(&self, now: Wall) -> Option<String> {
         let text = Value::Object(self.claims(now)).to_string();
         let rules = verifier::rules(&self.issuer);
         let verdict = match self.for_a_room {
             true => claims::judge_pass(&text, &rules, now).map(drop),
             false => claims::judge(&text, &rules, now, 0).map(drop),
         };
-        let refused = verdict.err().map(|why| format!("a server would refuse this token: {why}"));
-        let unsupported = self.for_a_room && !FEATURES.contains(&"room_token");
-        let unsupported = unsupported.then(|| {
-            "this version of the server does not take tokens for single rooms yet: `room_token` is \
-             not among its features"
-                .to_owned()
-        });
-        unsupported.into_iter().chain(refused).collect()
+        verdict.err().map(|why| format!("a server would refuse this token: {why}"))
     }
 
     fn claims(&self, now: Wall) -> Map<String, Value> {

@@ -66,7 +66,7 @@ impl Tokens {
                     source: args.source,
                     ..MintArgs::default()
                 })?;
-                for warning in minter.warnings(clock::whole_seconds()) {
+                if let Some(warning) = minter.warning(clock::whole_seconds()) {
                     outcome::note(&format!("warning: {warning}"));
                 }
                 Ok(Self::Mint(Box::new(minter)))
