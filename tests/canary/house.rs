@@ -2,7 +2,7 @@
 
 use std::{
     io::{BufRead, BufReader, Read, Write},
-    net::{SocketAddr, TcpListener},
+    net::{SocketAddr, TcpListener, TcpStream},
     path::PathBuf,
     process::{Child, Command, Stdio},
     sync::mpsc::{Receiver, channel},
@@ -26,6 +26,8 @@ pub(crate) struct House {
     child: Child,
     said: [JoinHandle<Vec<u8>>; 2],
     pub(crate) addr: SocketAddr,
+    /// Where the operator looks, if the configuration says so.
+    pub(crate) admin: Option<SocketAddr>,
 }
 
 impl House {
@@ -40,8 +42,20 @@ impl House {
         let (line, lines) = channel();
         let out = keep(child.stdout.take().expect("a pipe"), None);
         let log = keep(child.stderr.take().expect("a pipe"), Some(line));
-        let addr = listening(&lines);
-        Self { child, said: [out, log], addr }
+        let (addr, admin) = listening(&lines);
+        Self { child, said: [out, log], addr, admin }
+    }
+
+    /// What the operator sees at `path`.
+    pub(crate) fn admin(&self, path: &str, key: &str) -> Vec<u8> {
+        let mut line = TcpStream::connect(self.admin.expect("an admin listener")).expect("a line");
+        let head = format!(
+            "GET {path} HTTP/1.1\r\nHost: test\r\nConnection: close\r\nAuthorization: Bearer {key}\r\n\r\n"
+        );
+        line.write_all(head.as_bytes()).expect("sent");
+        let mut said = Vec::new();
+        line.read_to_end(&mut said).expect("an answer");
+        said
     }
 
     /// Ends it and returns what it has said on both outputs.
@@ -66,14 +80,15 @@ fn command() -> Command {
 }
 
 /// Where the server listens, by its log.
-fn listening(lines: &Receiver<String>) -> SocketAddr {
+fn listening(lines: &Receiver<String>) -> (SocketAddr, Option<SocketAddr>) {
     let mut before = Vec::new();
     loop {
         let line = lines.recv_timeout(Duration::from_secs(20));
         let line = line.unwrap_or_else(|why| panic!("{why}: {before:?}"));
         let entry: serde_json::Value = serde_json::from_str(&line).unwrap_or_default();
         if entry["message"] == "listening" {
-            return entry["addr"].as_str().expect("an address").parse().expect("an address");
+            let addr = entry["addr"].as_str().expect("an address").parse().expect("an address");
+            return (addr, entry["admin"].as_str().and_then(|admin| admin.parse().ok()));
         }
         before.push(line);
     }

@@ -51,16 +51,22 @@ async fn a_server_at_trace_says_nothing_of_a_credential() {
              [[issuer]]\niss = '{ISS}'\naud = ['chat']\nsecret = '{secret}'\n\
              previous_secret = '{old}'\nprevious_until = 2099-01-01T00:00:00Z\n\
              required_claims = {{ tenant = 'acme' }}\nuser_prefix = 'app:'\n{}\
-             [log]\nformat = 'json'\n",
+             [log]\nformat = 'json'\n[admin]\nlisten = '127.0.0.1:0'\nkey = '{ADMIN}'\n",
             sources(),
         ),
     );
     canaries.add("what the server of keys says", HIDDEN);
     canaries.add("the query of an address", QUERY);
+    canaries.add("the operator's key", ADMIN);
     let house = House::open(&config);
     let mut paths = Paths::new(house.addr, canaries);
     paths.all().await;
     let Paths { canaries, refusals, .. } = paths;
+    for path in ["/metrics", "/"] {
+        let seen = house.admin(path, ADMIN);
+        assert!(seen.starts_with(b"HTTP/1.1 200 "), "{path}");
+        silent(&canaries, path, &seen);
+    }
     let said = house.close();
     silent(&canaries, "the log", &said);
     let log = String::from_utf8(said).expect("UTF-8");
@@ -84,6 +90,9 @@ pub(crate) const SOURCES: [&str; 6] =
 const HIDDEN: &str = "canary-that-the-key-server-sings-0123456789";
 /// Credentials that addresses are often given.
 const QUERY: &str = "apikey=canary-in-an-address-0123456789";
+
+/// The operator's key.
+const ADMIN: &str = "canary-of-the-operator-0123456789";
 
 /// Their configuration.
 fn sources() -> String {
