@@ -553,12 +553,13 @@ mod of_the_server {
         let config = Config::from_toml("test", text, vec![]).expect("a small configuration");
         assert_eq!(config.auth, AuthLimits::default());
         assert_eq!(config.session, SessionLimits::default());
+        let history = config.rooms.otherwise().history;
         BTreeMap::from([
             ("connections_per_user", config.connections_per_user.into()),
             ("leeway_ms", config.issuers[0].leeway_ms),
-            ("history_count", config.history.count.into()),
-            ("history_age_ms", config.history.age_ms),
-            ("history_bytes", config.history.bytes.into()),
+            ("history_count", u64::try_from(history.count).expect("a bound")),
+            ("history_age_ms", history.age_ms),
+            ("history_bytes", u64::try_from(history.bytes).expect("a bound")),
         ])
     }
 

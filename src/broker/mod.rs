@@ -14,7 +14,10 @@ pub use draft::Draft;
 pub use epoch::{Epoch, Epochs};
 pub use memory::{MemoryBroker, MemoryLog};
 
-pub use crate::outbox::{AuthorCopy, Delivery};
+pub use crate::{
+    outbox::{AuthorCopy, Delivery},
+    protocol::room_rules::HistoryBounds,
+};
 
 use crate::protocol::{room_name::RoomName, time::Wall};
 use std::fmt;
@@ -109,24 +112,6 @@ pub struct Receipt {
     pub seq: u64,
     /// When it was committed, Unix milliseconds.
     pub at_ms: u64,
-}
-
-/// How much of a room is remembered; the first bound that is met counts. A 0 anywhere means
-/// nothing at all.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct HistoryBounds {
-    /// Messages.
-    pub count: usize,
-    /// The age of a message, in milliseconds: at this age it is forgotten.
-    pub age_ms: u64,
-    /// Bytes of all frames of a room.
-    pub bytes: usize,
-}
-
-impl Default for HistoryBounds {
-    fn default() -> Self {
-        Self { count: 256, age_ms: 300_000, bytes: 1024 * 1024 }
-    }
 }
 
 /// How much one read may return.

@@ -2,7 +2,6 @@
 
 use super::{args::ServeArgs, clock, config, logging, outcome::Failure, verifier};
 use crate::{
-    broker::HistoryBounds,
     config::Config,
     server::{Demo, FEATURES, Server, Settings},
     session::Rules,
@@ -70,11 +69,6 @@ async fn until_a_signal(server: Server, mut signals: Signals) -> Result<(), Fail
 
 fn settings(config: Config) -> Result<Settings, Failure> {
     let verifier = Arc::new(verifier::verifier(&config)?);
-    let history = HistoryBounds {
-        count: config.history.count as usize,
-        age_ms: config.history.age_ms,
-        bytes: config.history.bytes as usize,
-    };
     Ok(Settings {
         listen: config.listen,
         workers: config.workers,
@@ -86,7 +80,6 @@ fn settings(config: Config) -> Result<Settings, Failure> {
             rooms: config.rooms,
             features: FEATURES,
         },
-        history,
         demo: Demo::Off,
         origins: config.origins.into_iter().map(String::from).collect(),
         trusted_proxies: config.trusted_proxies,

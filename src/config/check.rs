@@ -1,8 +1,7 @@
 //! Raw values become a [`Config`]: ranges, words, addresses, and what must stand together.
 
 use super::{
-    Config, ConfigError, HistoryConfig, IssuerConfig, LogConfig, LogFormat, LogLevel, OnUserLimit,
-    Origin,
+    Config, ConfigError, IssuerConfig, LogConfig, LogFormat, LogLevel, OnUserLimit, Origin,
     keys::{self, Shape, Unset},
     raw::{RawConfig, Sourced, Value},
 };
@@ -22,7 +21,6 @@ pub(super) fn check(raw: RawConfig) -> Result<Config, ConfigError> {
     let demo = check.truth("demo");
     let auth = check.auth();
     let session = check.session();
-    let history = check.history();
     let rooms = check.rooms();
     let origins = check.origins();
     let trusted_proxies = check.trusted_proxies();
@@ -46,7 +44,6 @@ pub(super) fn check(raw: RawConfig) -> Result<Config, ConfigError> {
             auth,
             session,
             rooms,
-            history,
             origins,
             trusted_proxies,
             connections_per_user,
@@ -109,7 +106,7 @@ impl Check {
     }
 
     /// [`Check::integer`] for what fits 32 bits.
-    fn small(&mut self, key: &str) -> u32 {
+    pub(super) fn small(&mut self, key: &str) -> u32 {
         u32::try_from(self.integer(key)).unwrap_or(u32::MAX)
     }
 
@@ -221,14 +218,6 @@ impl Check {
             ));
         }
         age_ms
-    }
-
-    fn history(&mut self) -> HistoryConfig {
-        HistoryConfig {
-            count: self.small("rooms.history.count"),
-            age_ms: self.integer("rooms.history.age_ms"),
-            bytes: self.small("rooms.history.bytes"),
-        }
     }
 
     fn origins(&mut self) -> Vec<Box<str>> {

@@ -71,10 +71,8 @@ pub struct Config {
     pub auth: AuthLimits,
     /// Limits after it, heartbeat included.
     pub session: SessionLimits,
-    /// Which rooms need a grant.
+    /// What holds in which rooms.
     pub rooms: RoomRules,
-    /// What each room remembers.
-    pub history: HistoryConfig,
     /// The origins that may open a connection, each as a browser sends it; empty lets all in.
     pub origins: Vec<Box<str>>,
     /// The proxies whose word about the addresses of clients is taken.
@@ -92,23 +90,6 @@ pub struct Config {
     pub log: LogConfig,
     /// What is allowed but worth a line in the log at start.
     pub warnings: Vec<String>,
-}
-
-/// What each room remembers; the first bound that is reached counts.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct HistoryConfig {
-    /// Messages.
-    pub count: u32,
-    /// Age, in milliseconds.
-    pub age_ms: u64,
-    /// Bytes of encoded messages.
-    pub bytes: u32,
-}
-
-impl Default for HistoryConfig {
-    fn default() -> Self {
-        Self { count: 256, age_ms: 300_000, bytes: 1024 * 1024 }
-    }
 }
 
 /// What happens when a user opens one connection too many.

@@ -1,9 +1,9 @@
-//! The rules about rooms: which ones need a grant.
+//! The rules about rooms: what holds in which ones.
 
 use super::check::Check;
 use crate::protocol::{
     grant::Pattern,
-    room_rules::{Access, RoomRule, RoomRules},
+    room_rules::{Access, HistoryBounds, RoomRule, RoomRules, RoomTerms},
 };
 
 const ACCESS: &[(&str, Access)] = &[("open", Access::Open), ("granted", Access::Granted)];
@@ -16,14 +16,24 @@ impl Check {
             self.missing("rooms.rule", &what);
             return None;
         }
-        let rules: Vec<_> = (0..count).map(|at| self.rule(at)).collect();
+        let history = self.history();
+        let rules: Vec<_> = (0..count).map(|at| self.rule(at, history)).collect();
         let default = if count > 0 && self.raw.origin("rooms.default").is_none() {
             // Who names some rooms has thought of the others: they stay closed.
             Some(Access::Granted)
         } else {
             self.default_access()
         };
-        Some(RoomRules::new(rules.into_iter().collect::<Option<_>>()?, default?))
+        let default = RoomTerms::new(default?).with_history(history);
+        Some(RoomRules::new(rules.into_iter().collect::<Option<_>>()?, default))
+    }
+
+    fn history(&mut self) -> HistoryBounds {
+        HistoryBounds {
+            count: self.small("rooms.history.count") as usize,
+            age_ms: self.integer("rooms.history.age_ms"),
+            bytes: self.small("rooms.history.bytes") as usize,
+        }
     }
 
     fn default_access(&mut self) -> Option<Access> {
@@ -37,7 +47,7 @@ impl Check {
         self.word("rooms.default", ACCESS)
     }
 
-    fn rule(&mut self, at: usize) -> Option<RoomRule> {
+    fn rule(&mut self, at: usize, history: HistoryBounds) -> Option<RoomRule> {
         let place = format!("rooms.rule.{at}");
         let pattern = self.pattern(&place, at);
         let key = format!("{place}.access");
@@ -47,7 +57,7 @@ impl Check {
             self.raw.problem(origin, &key, what.to_owned());
         }
         let access = self.word(&key, ACCESS);
-        Some(RoomRule { pattern: pattern?, access: access? })
+        Some(RoomRule { pattern: pattern?, terms: RoomTerms::new(access?).with_history(history) })
     }
 
     fn pattern(&mut self, place: &str, at: usize) -> Option<Pattern> {

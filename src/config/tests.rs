@@ -6,10 +6,16 @@ mod issuers;
 mod rooms;
 
 use super::*;
+use crate::protocol::room_rules::{HistoryBounds, RoomTerms};
 use std::fs;
 
 const LEAST: &str =
     "rooms.default = \"open\"\n[[issuer]]\nsecret = \"sesame-sesame-sesame-sesame-sesame\"\n";
+
+/// What holds where no rule matches.
+fn terms(config: &Config) -> &RoomTerms {
+    config.rooms.otherwise()
+}
 
 fn file(text: &str) -> Result<Config, ConfigError> {
     Config::from_toml("v.toml", text, Vec::new())
@@ -100,9 +106,9 @@ const ROWS: &[Row] = &[
     ("limits.connections_per_user", "14", "14", |c| show(c.connections_per_user)),
     ("limits.on_user_limit", "'replace_oldest'", "ReplaceOldest", |c| show(c.on_user_limit)),
     ("rooms.default", "'granted'", "true", |c| show(c.rooms == RoomRules::granted())),
-    ("rooms.history.count", "1", "1", |c| show(c.history.count)),
-    ("rooms.history.age_ms", "2", "2", |c| show(c.history.age_ms)),
-    ("rooms.history.bytes", "3", "3", |c| show(c.history.bytes)),
+    ("rooms.history.count", "1", "1", |c| show(terms(c).history.count)),
+    ("rooms.history.age_ms", "2", "2", |c| show(terms(c).history.age_ms)),
+    ("rooms.history.bytes", "3", "3", |c| show(terms(c).history.bytes)),
     ("log.level", "'debug'", "Debug", |c| show(c.log.level)),
     ("log.format", "'json'", "Json", |c| show(c.log.format)),
 ];
@@ -172,7 +178,8 @@ fn the_least_gives_the_published_defaults() {
     assert_eq!(config.auth, AuthLimits::default());
     assert_eq!(config.session, SessionLimits::default());
     assert_eq!(config.rooms, RoomRules::open());
-    assert_eq!(config.history, HistoryConfig { count: 256, age_ms: 300_000, bytes: 1_048_576 });
+    let history = HistoryBounds { count: 256, age_ms: 300_000, bytes: 1_048_576 };
+    assert_eq!(terms(&config).history, history);
     assert!(config.origins.is_empty());
     assert_eq!(config.trusted_proxies, TrustedProxies::default());
     assert_eq!((config.connections_per_user, config.on_user_limit), (32, OnUserLimit::Refuse));

@@ -1,4 +1,4 @@
-//! What the operator says about rooms, by pattern: which ones need a grant.
+//! What the operator says about rooms, by pattern: who enters, what is remembered, what may be sent.
 
 use super::{grant::Pattern, room_name::RoomRef};
 
@@ -11,13 +11,89 @@ pub enum Access {
     Granted,
 }
 
+/// How much of a room is remembered; the first bound that is met counts. A 0 anywhere means
+/// nothing at all.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct HistoryBounds {
+    /// Messages.
+    pub count: usize,
+    /// The age of a message, in milliseconds: at this age it is forgotten.
+    pub age_ms: u64,
+    /// Bytes of all frames of a room.
+    pub bytes: usize,
+}
+
+impl Default for HistoryBounds {
+    fn default() -> Self {
+        Self { count: 256, age_ms: 300_000, bytes: 1024 * 1024 }
+    }
+}
+
+/// How fast one member may publish in one room, beside the rate of its connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RoomRate {
+    /// Messages in a second, at least 1.
+    pub messages_per_s: u32,
+    /// Messages at once, at least 1.
+    pub burst: u32,
+}
+
+/// What becomes of a member that reads more slowly than the room speaks.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum SlowConsumer {
+    /// It reads from the history when it can; 4420 once that no longer reaches back far enough.
+    #[default]
+    CatchUp,
+    /// 4420 as soon as its queue has no space.
+    Close,
+}
+
+/// Everything that holds in a room.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RoomTerms {
+    /// Who may enter.
+    pub access: Access,
+    /// What is remembered.
+    pub history: HistoryBounds,
+    /// Whether messages may be sent that nobody remembers.
+    pub ephemeral: bool,
+    /// The largest message that may be published, in bytes of its whole text; `None` leaves it to
+    /// the limits of the session, which hold in any case.
+    pub message_bytes: Option<u32>,
+    /// How fast one member may publish here; `None` leaves it to the rate of its connection, which
+    /// holds in any case.
+    pub rate: Option<RoomRate>,
+    /// What becomes of those who do not keep up.
+    pub slow_consumer: SlowConsumer,
+}
+
+impl RoomTerms {
+    /// The defaults for rooms with this access.
+    pub fn new(access: Access) -> Self {
+        Self {
+            access,
+            history: HistoryBounds::default(),
+            ephemeral: true,
+            message_bytes: None,
+            rate: None,
+            slow_consumer: SlowConsumer::default(),
+        }
+    }
+
+    /// The same, with these bounds of history.
+    #[must_use]
+    pub fn with_history(self, history: HistoryBounds) -> Self {
+        Self { history, ..self }
+    }
+}
+
 /// What holds in the rooms of one pattern.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RoomRule {
     /// Which rooms.
     pub pattern: Pattern,
-    /// Who may enter them.
-    pub access: Access,
+    /// What holds there.
+    pub terms: RoomTerms,
 }
 
 /// All rules: the first one whose pattern matches counts.
@@ -25,7 +101,7 @@ pub struct RoomRule {
 pub struct RoomRules {
     rules: Box<[RoomRule]>,
     /// Where no rule matches.
-    default: Access,
+    default: RoomTerms,
 }
 
 impl RoomRules {
@@ -33,24 +109,54 @@ impl RoomRules {
     pub const MAX: usize = 256;
 
     /// These rules in this order; `default` where none matches.
-    pub fn new(rules: Vec<RoomRule>, default: Access) -> Self {
+    pub fn new(rules: Vec<RoomRule>, default: RoomTerms) -> Self {
         Self { rules: rules.into(), default }
+    }
+
+    /// The same everywhere.
+    pub fn everywhere(terms: RoomTerms) -> Self {
+        Self::new(Vec::new(), terms)
     }
 
     /// Every room is open to whoever is signed in.
     pub fn open() -> Self {
-        Self::new(Vec::new(), Access::Open)
+        Self::everywhere(RoomTerms::new(Access::Open))
     }
 
     /// Every room needs a grant.
     pub fn granted() -> Self {
-        Self::new(Vec::new(), Access::Granted)
+        Self::everywhere(RoomTerms::new(Access::Granted))
+    }
+
+    /// The rules, the first one first.
+    pub fn rules(&self) -> &[RoomRule] {
+        &self.rules
+    }
+
+    /// What holds where no rule matches.
+    pub const fn otherwise(&self) -> &RoomTerms {
+        &self.default
+    }
+
+    /// What holds in `room`.
+    pub fn terms(&self, room: RoomRef<'_>) -> &RoomTerms {
+        let rule = self.rules.iter().find(|rule| rule.pattern.matches(room));
+        rule.map_or(&self.default, |rule| &rule.terms)
     }
 
     /// Who may enter `room`.
     pub fn access(&self, room: RoomRef<'_>) -> Access {
-        let rule = self.rules.iter().find(|rule| rule.pattern.matches(room));
-        rule.map_or(self.default, |rule| rule.access)
+        self.terms(room).access
+    }
+
+    /// The same rules, with these bounds of history everywhere.
+    #[must_use]
+    pub fn with_history(mut self, history: HistoryBounds) -> Self {
+        self.default.history = history;
+        for rule in &mut self.rules {
+            rule.terms.history = history;
+        }
+        self
     }
 }
 
@@ -60,10 +166,13 @@ mod tests {
 
     #[test]
     fn the_first_rule_that_matches_counts() {
-        let rule = |pattern, access| RoomRule { pattern: Pattern::parse(pattern).unwrap(), access };
+        let rule = |pattern, access| RoomRule {
+            pattern: Pattern::parse(pattern).unwrap(),
+            terms: RoomTerms::new(access),
+        };
         let rules = RoomRules::new(
             vec![rule("team:lobby", Access::Open), rule("team:**", Access::Granted)],
-            Access::Open,
+            RoomTerms::new(Access::Open),
         );
         for (room, access) in [
             ("team:lobby", Access::Open),

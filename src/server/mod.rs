@@ -15,7 +15,7 @@ pub(crate) mod http;
 mod tests;
 
 use crate::{
-    broker::{Epochs, HistoryBounds, MemoryBroker},
+    broker::{Epochs, MemoryBroker},
     config::{AdminConfig, OnUserLimit, TrustedProxies},
     connection::{Shared, Terms, desk::VERIFICATIONS},
     gate::{refusals::RefusalLog, users::Users},
@@ -71,10 +71,8 @@ pub struct Settings {
     pub connections: usize,
     /// How long a drain may take, in milliseconds.
     pub drain_ms: u64,
-    /// Limits, access and features.
+    /// Limits, what holds in which rooms, and features.
     pub rules: Rules,
-    /// What each room remembers.
-    pub history: HistoryBounds,
     /// Origins that may connect; empty lets all in.
     pub origins: Vec<String>,
     /// The proxies whose word about the addresses of clients is taken.
@@ -105,7 +103,6 @@ impl Settings {
                 rooms: RoomRules::open(),
                 features: FEATURES,
             },
-            history: HistoryBounds::default(),
             origins: Vec::new(),
             trusted_proxies: TrustedProxies::default(),
             demo: Demo::Off,
@@ -266,9 +263,14 @@ impl Crew {
         capacity: usize,
     ) -> io::Result<Self> {
         let epochs = Epochs::random().map_err(io::Error::other)?;
-        let terms = Terms::new(Arc::new(settings.rules));
+        let rules = Arc::new(settings.rules);
+        let terms = Terms::new(Arc::clone(&rules));
+        let broker = MemoryBroker::with_bounds(
+            move |room| rules.rooms.terms(room.borrowed()).history,
+            epochs,
+        );
         let shared = Arc::new(Shared {
-            relay: Relay::new(MemoryBroker::new(settings.history, epochs), workers, ROOMS),
+            relay: Relay::new(broker, workers, ROOMS),
             verifier: settings.verifier,
             users: Users::new(settings.on_user_limit),
             connections_per_user: settings.connections_per_user,

@@ -2,7 +2,7 @@
 
 use crate::support::{Host, Peer, token};
 use serde_json::{Value, json};
-use vestibule::{broker::HistoryBounds, protocol::room_rules::RoomRules};
+use vestibule::protocol::room_rules::{HistoryBounds, RoomRules};
 
 /// `count` numbered messages from a member, whose own copies are read.
 pub(crate) async fn post_numbers(author: &mut Peer, room: &str, numbers: std::ops::Range<u64>) {
@@ -100,7 +100,8 @@ async fn who_comes_back_in_time_has_missed_nothing() {
 async fn a_position_that_proves_nothing_is_not_recovered() {
     for workers in crate::WORKERS {
         let host = Host::start(workers, |settings| {
-            settings.history = HistoryBounds { count: 4, ..HistoryBounds::default() };
+            let history = HistoryBounds { count: 4, ..HistoryBounds::default() };
+            settings.rules.rooms = RoomRules::open().with_history(history);
         });
         let mut alice = host.enter("alice").await;
         let epoch = alice.join("lobby").await["epoch"].clone();

@@ -6,7 +6,10 @@ use crate::support::{
     soon, token,
 };
 use serde_json::{Value, json};
-use vestibule::{broker::HistoryBounds, server::Settings};
+use vestibule::{
+    protocol::room_rules::{HistoryBounds, RoomRules},
+    server::Settings,
+};
 
 /// Enough for the buffers of both kernels and the outbox.
 const POSTS: u64 = 700;
@@ -16,7 +19,8 @@ const PAYLOAD_BYTES: usize = 8 * 1024;
 
 fn small_outbox(settings: &mut Settings, count: usize) {
     settings.rules.session.outbox_bytes = 64 * 1024;
-    settings.history = HistoryBounds { count, bytes: 64 * 1024 * 1024, ..settings.history };
+    let history = HistoryBounds { count, bytes: 64 * 1024 * 1024, ..HistoryBounds::default() };
+    settings.rules.rooms = RoomRules::open().with_history(history);
 }
 
 /// A member that takes in little and does not read.

@@ -6,7 +6,7 @@ use super::{
     pipe::{Watched, pipe},
 };
 use crate::{
-    broker::{Epochs, HistoryBounds, MemoryBroker},
+    broker::{Epochs, MemoryBroker},
     config::OnUserLimit,
     connection::{
         Entrance, Shared, Slot, Stream, Terms, Visitor, desk::VERIFICATIONS, stream::Queued,
@@ -15,6 +15,7 @@ use crate::{
     metrics::Metric,
     protocol::{
         limits::{AuthLimits, SessionLimits},
+        room_name::RoomName,
         room_rules::RoomRules,
     },
     relay::Relay,
@@ -56,7 +57,6 @@ pub(super) struct Plan {
     /// Bytes between a worker and a peer that does not read.
     pub(super) wire_bytes: usize,
     pub(super) limits: SessionLimits,
-    pub(super) history: HistoryBounds,
     pub(super) rooms: RoomRules,
     pub(super) on_user_limit: OnUserLimit,
     pub(super) connections_per_user: u32,
@@ -78,7 +78,6 @@ impl Plan {
             workers,
             wire_bytes: 16 * 1024,
             limits,
-            history: HistoryBounds::default(),
             rooms: RoomRules::open(),
             on_user_limit: OnUserLimit::Refuse,
             connections_per_user: 32,
@@ -137,7 +136,9 @@ impl Reception for NoDoor {
 
 impl House {
     fn build(plan: Plan) -> Self {
-        let broker = MemoryBroker::new(plan.history, Epochs::seeded(1));
+        let rooms = plan.rooms.clone();
+        let history = move |room: &RoomName| rooms.terms(room.borrowed()).history;
+        let broker = MemoryBroker::with_bounds(history, Epochs::seeded(1));
         let shared = Arc::new(Shared {
             relay: Relay::new(broker, plan.workers, 1_000),
             verifier: Arc::new(Clerk),
@@ -275,7 +276,7 @@ impl House {
         if self.workers.borrow().is_empty() {
             return;
         }
-        wait(self.plan.history.age_ms + 2_000).await;
+        wait(self.plan.rooms.otherwise().history.age_ms + 2_000).await;
         assert_eq!(self.shared.relay.rooms(), (0, 0), "rooms that forgot everything");
         for worker in self.workers.take() {
             assert!(!worker.is_finished(), "a worker ended by itself");

@@ -7,7 +7,7 @@ use super::{
 };
 use crate::protocol::{
     grant::Pattern,
-    room_rules::{Access, RoomRule, RoomRules},
+    room_rules::{Access, RoomRule, RoomRules, RoomTerms},
 };
 use serde_json::json;
 
@@ -203,10 +203,10 @@ fn a_refresh_is_judged_room_by_room_with_rules_and_room_tokens() {
     let rules = |plan: &mut Plan| {
         let rule = |pattern, access| RoomRule {
             pattern: Pattern::parse(pattern).expect("a pattern"),
-            access,
+            terms: RoomTerms::new(access),
         };
         let rules = vec![rule("open:*", Access::Open), rule("team:**", Access::Granted)];
-        plan.rooms = RoomRules::new(rules, Access::Granted);
+        plan.rooms = RoomRules::new(rules, RoomTerms::new(Access::Granted));
     };
     everywhere_with(rules, async |house| {
         let rooms = ["open:a", "team:1", "team:2:x", "den", "attic"];

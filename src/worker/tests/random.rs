@@ -5,7 +5,7 @@ use super::{
     house::{Egress, House, Plan, play},
     peer::{Heard, Peer, auth, join, leave, message, text, with_id},
 };
-use crate::broker::HistoryBounds;
+use crate::protocol::room_rules::{HistoryBounds, RoomRules};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 use std::collections::HashMap;
@@ -219,7 +219,8 @@ proptest! {
         let mut plan = Plan::new(egress, workers);
         plan.wire_bytes = wire_bytes;
         plan.limits.outbox_bytes = outbox_bytes;
-        plan.history = HistoryBounds { count: 10_000, ..HistoryBounds::default() };
+        let history = HistoryBounds { count: 10_000, ..HistoryBounds::default() };
+        plan.rooms = RoomRules::open().with_history(history);
         play(plan, async |house| party(house, &steps).await);
     }
 }

@@ -5,14 +5,15 @@ use super::{
     house::{House, Plan, everywhere_with},
     peer::{join, message},
 };
-use crate::broker::HistoryBounds;
+use crate::protocol::room_rules::{HistoryBounds, RoomRules};
 use serde_json::json;
 
 /// A room that remembers everything, and little space in the outbox.
 fn tight(plan: &mut Plan) {
     plan.wire_bytes = 2_048;
     plan.limits.outbox_bytes = 16 * 1024;
-    plan.history = HistoryBounds { count: 100_000, age_ms: 300_000, bytes: 1 << 30 };
+    let history = HistoryBounds { count: 100_000, age_ms: 300_000, bytes: 1 << 30 };
+    plan.rooms = RoomRules::open().with_history(history);
 }
 
 fn queued_bytes(house: &House) -> usize {
@@ -102,7 +103,7 @@ fn a_reader_that_never_reads_is_a_slow_consumer_and_holds_nobody_up() {
     everywhere_with(
         |plan| {
             tight(plan);
-            plan.history = HistoryBounds::default();
+            plan.rooms = RoomRules::open();
         },
         async |house| {
             let (mut deaf, _) = house.enter_room("deaf", "den").await;
@@ -127,7 +128,8 @@ fn a_reader_behind_what_is_remembered_is_told_so() {
     everywhere_with(
         |plan| {
             tight(plan);
-            plan.history = HistoryBounds { count: 10, ..HistoryBounds::default() };
+            let history = HistoryBounds { count: 10, ..HistoryBounds::default() };
+            plan.rooms = RoomRules::open().with_history(history);
         },
         async |house| {
             let (mut slow, _) = house.enter_room("slow", "den").await;
