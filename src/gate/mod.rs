@@ -1,5 +1,6 @@
 //! Who may come in: caps that are judged at the door, and whom a newcomer speaks for.
 
+pub(crate) mod admission;
 pub(crate) mod forwarded;
 pub(crate) mod refusals;
 pub(crate) mod seldom;
