@@ -138,11 +138,6 @@ impl<S: Clone> Admission<S> {
         }
     }
 
-    /// The verdict was good: the socket leaves the vestibule.
-    pub(crate) fn passed(&mut self, ticket: Ticket) {
-        self.unseat(ticket);
-    }
-
     /// The verdict was bad: its address is evicted from first for a while, and the socket is
     /// being closed.
     pub(crate) fn failed(&mut self, ticket: Ticket, now: Time) {
@@ -158,7 +153,7 @@ impl<S: Clone> Admission<S> {
         }
     }
 
-    /// The socket is gone.
+    /// The socket left the vestibule: with a good verdict, or for good.
     pub(crate) fn gone(&mut self, ticket: Ticket) {
         if self.unseat(ticket).is_none() {
             self.closing.remove(&ticket);

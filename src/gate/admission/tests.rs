@@ -136,7 +136,7 @@ fn at_the_hard_cap_nobody_gets_in() {
         tickets.push(ticket);
     }
     assert_eq!(gate.arrive(v4(99), 0, at(0)), Decision::Full);
-    gate.passed(tickets.pop().unwrap());
+    gate.gone(tickets.pop().unwrap());
     assert!(matches!(gate.arrive(v4(99), 0, at(0)), Decision::Admit(_)));
 }
 
@@ -209,7 +209,7 @@ fn a_flood_shuts_nobody_from_elsewhere_out() {
             }
             signing_in.retain(|(since, _, ticket)| {
                 *since + SIGN_IN_MS > ms || {
-                    gate.passed(*ticket);
+                    gate.gone(*ticket);
                     false
                 }
             });
@@ -222,7 +222,6 @@ fn a_flood_shuts_nobody_from_elsewhere_out() {
 #[derive(Clone, Copy, Debug)]
 enum Step {
     Arrive(Address),
-    Pass(usize),
     Fail(usize),
     Close(usize),
     Gone(usize),
@@ -233,7 +232,6 @@ fn step() -> impl Strategy<Value = Step> {
     prop_oneof![
         4 => (0..6_u16).prop_map(|last| Step::Arrive(v4(last))),
         2 => (0..2_u8, 0..6_u8).prop_map(|(site, network)| Step::Arrive(v6(site, network))),
-        1 => any::<usize>().prop_map(Step::Pass),
         1 => any::<usize>().prop_map(Step::Fail),
         1 => any::<usize>().prop_map(Step::Close),
         2 => any::<usize>().prop_map(Step::Gone),
@@ -298,7 +296,6 @@ proptest! {
                         Decision::Full => prop_assert!(!room),
                     }
                 }
-                Step::Pass(at) => pick(at).into_iter().for_each(|t| gate.passed(t)),
                 Step::Fail(at) => pick(at).into_iter().for_each(|t| gate.failed(t, now)),
                 Step::Close(at) => pick(at).into_iter().for_each(|t| gate.closing(t)),
                 Step::Gone(at) => pick(at).into_iter().for_each(|t| gate.gone(t)),
