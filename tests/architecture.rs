@@ -314,9 +314,13 @@ fn has_word(code: &str, word: &str) -> bool {
 /// The most lines of `ARCHITECTURE.md`: it is read in one sitting.
 const MAP_LINES: usize = 200;
 
+fn document(name: &str) -> String {
+    let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join(name);
+    std::fs::read_to_string(path).unwrap_or_else(|why| panic!("{name}: {why}"))
+}
+
 fn map() -> String {
-    let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("ARCHITECTURE.md");
-    std::fs::read_to_string(path).expect("ARCHITECTURE.md stands at the root")
+    document("ARCHITECTURE.md")
 }
 
 #[test]
@@ -347,15 +351,15 @@ fn the_map_shows_every_module_in_its_row() {
 }
 
 #[test]
-fn the_map_states_the_bounds_of_the_code() {
+fn the_document_states_the_bounds_of_the_code() {
     let files = source::files();
     let mut bounds = 0;
-    for line in map().lines().filter(|line| line.contains("` in `src/")) {
+    for line in document("docs/bounds.md").lines().filter(|line| line.contains("` in `src/")) {
         let cells: Vec<_> = line.split('|').map(str::trim).collect();
         let (name, path) = cells[2].split_once("` in `").expect("a name and a path");
         let (name, path) = (name.trim_matches('`'), path.trim_matches('`'));
         let file = files.iter().find(|file| file.path == path);
-        let file = file.unwrap_or_else(|| panic!("ARCHITECTURE.md: there is no {path}"));
+        let file = file.unwrap_or_else(|| panic!("docs/bounds.md: there is no {path}"));
         let value = source::constant(&file.code, name);
         assert_eq!(value.map(|n| n.to_string()).as_deref(), Some(cells[3]), "{name} in {path}");
         bounds += 1;

@@ -82,6 +82,8 @@ fn settings(config: Config) -> Result<Settings, Failure> {
         },
         demo: Demo::Off,
         origins: config.origins.into_iter().map(String::from).collect(),
+        places: config.places,
+        accepts_per_s: config.accepts_per_s,
         trusted_proxies: config.trusted_proxies,
         connections_per_user: config.connections_per_user,
         on_user_limit: config.on_user_limit,

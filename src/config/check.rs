@@ -1,7 +1,7 @@
 //! Raw values become a [`Config`]: ranges, words, addresses, and what must stand together.
 
 use super::{
-    Config, ConfigError, IssuerConfig, LogConfig, LogFormat, LogLevel, OnUserLimit, Origin,
+    Config, ConfigError, IssuerConfig, LogConfig, LogFormat, LogLevel, OnUserLimit, Origin, Places,
     keys::{self, Shape, Unset},
     raw::{RawConfig, Sourced, Value},
 };
@@ -23,6 +23,8 @@ pub(super) fn check(raw: RawConfig) -> Result<Config, ConfigError> {
     let session = check.session();
     let rooms = check.rooms();
     let origins = check.origins();
+    let places = check.places();
+    let accepts_per_s = check.small("gate.accepts_per_s");
     let trusted_proxies = check.trusted_proxies();
     let connections_per_user = check.small("limits.connections_per_user");
     let on_user_limit = check.word("limits.on_user_limit", ON_USER_LIMIT).unwrap_or_default();
@@ -45,6 +47,8 @@ pub(super) fn check(raw: RawConfig) -> Result<Config, ConfigError> {
             session,
             rooms,
             origins,
+            places,
+            accepts_per_s,
             trusted_proxies,
             connections_per_user,
             on_user_limit,
@@ -218,6 +222,24 @@ impl Check {
             ));
         }
         age_ms
+    }
+
+    fn places(&mut self) -> Places {
+        let places = Places {
+            places: self.small("gate.places") as usize,
+            hard_places: self.small("gate.hard_places") as usize,
+            share: self.small("gate.share") as usize,
+        };
+        if places.hard_places < places.places {
+            let origin = self.raw.origin("gate.hard_places").cloned().unwrap_or(Origin::Default);
+            let what = format!(
+                "{} is less than gate.places = {}: it counts those, and the sockets that are being \
+                 closed",
+                places.hard_places, places.places
+            );
+            self.raw.problem(origin, "gate.hard_places", what);
+        }
+        places
     }
 
     fn origins(&mut self) -> Vec<Box<str>> {

@@ -75,6 +75,10 @@ pub struct Config {
     pub rooms: RoomRules,
     /// The origins that may open a connection, each as a browser sends it; empty lets all in.
     pub origins: Vec<Box<str>>,
+    /// How many may wait for their verdict.
+    pub places: Places,
+    /// Sockets accepted a second.
+    pub accepts_per_s: u32,
     /// The proxies whose word about the addresses of clients is taken.
     pub trusted_proxies: TrustedProxies,
     /// Connections of one user at a time.
@@ -90,6 +94,23 @@ pub struct Config {
     pub log: LogConfig,
     /// What is allowed but worth a line in the log at start.
     pub warnings: Vec<String>,
+}
+
+/// How many sockets may wait in the vestibule for their verdict.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Places {
+    /// Sockets without a verdict.
+    pub places: usize,
+    /// Those, and sockets that are being closed without a good one.
+    pub hard_places: usize,
+    /// The fair share of one address; no cap while less than half of the places are taken.
+    pub share: usize,
+}
+
+impl Default for Places {
+    fn default() -> Self {
+        Self { places: 1_024, hard_places: 2_048, share: 32 }
+    }
 }
 
 /// What happens when a user opens one connection too many.

@@ -94,6 +94,10 @@ const ROWS: &[Row] = &[
     ("gate.origins.0", "'https://a.example:8443'", "https://a.example:8443", |c| {
         c.origins.join(",")
     }),
+    ("gate.places", "9", "9", |c| c.places.places.to_string()),
+    ("gate.hard_places", "9999", "9999", |c| c.places.hard_places.to_string()),
+    ("gate.share", "9", "9", |c| c.places.share.to_string()),
+    ("gate.accepts_per_s", "9", "9", |c| c.accepts_per_s.to_string()),
     ("gate.trusted_proxies.0", "'10.0.0.0/8'", "10.0.0.0/8", |c| {
         c.trusted_proxies.networks()[0].to_string()
     }),
@@ -300,8 +304,8 @@ fn unknown_keys_are_refused_with_the_nearest_known_one() {
              demo, auth, issuer, heartbeat, gate, limits, rooms, admin, log",
         ),
         (
-            "[gate]\nplaces = 5",
-            "v.toml:2: gate.places: unknown key; known here: origins, trusted_proxies, forwarded",
+            "[gate]\nchairs = 5",
+            "v.toml:2: gate.chairs: unknown key; known here: places, hard_places, share, accepts_per_s, origins, trusted_proxies, forwarded",
         ),
         (
             "[[rooms.rule]]\nhistory = 5",

@@ -145,11 +145,17 @@ impl Connection {
         let connection = self.session.connection();
         tracing::debug!(connection, code = code.code(), name = code.name(), "closing");
         self.note_end(End::Server(code), desk);
+        if let Some(guest) = self.guest.as_ref().filter(|_| is_failed_attempt(code)) {
+            guest.failed(desk.now.time);
+        }
         self.shut(Frame::close(Some(code.code()), &code.reason(retry_after_ms)), desk);
     }
 
     fn shut(&mut self, frame: Frame, desk: &mut Desk) {
         self.lookups = None;
+        if let Some(guest) = &self.guest {
+            guest.closing();
+        }
         let identity = self.admitted.take();
         self.transport.close(frame, desk.now.time, identity.is_some());
         self.seats.vacate(self.key, desk);
@@ -162,5 +168,36 @@ impl Connection {
 
     fn caller(&self, request: RequestKey, desk: &Desk) -> Caller {
         Caller { worker: desk.worker, connection: self.key, request, now: desk.now.wall }
+    }
+}
+
+/// Whether a verdict before the sign-in speaks against its address: not where the fault is ours,
+/// or a lack of places.
+const fn is_failed_attempt(code: CloseCode) -> bool {
+    match code {
+        CloseCode::Protocol
+        | CloseCode::Binary
+        | CloseCode::Utf8
+        | CloseCode::TooBig
+        | CloseCode::BadMessage
+        | CloseCode::AuthRequired
+        | CloseCode::Forbidden
+        | CloseCode::AuthTimeout
+        | CloseCode::PrincipalMismatch
+        | CloseCode::Revoked
+        | CloseCode::TokenInvalid
+        | CloseCode::TokenExpired
+        | CloseCode::TokenNotYetValid
+        | CloseCode::SlowConsumer
+        | CloseCode::HeartbeatTimeout
+        | CloseCode::RateLimited => true,
+        CloseCode::Normal
+        | CloseCode::GoingAway
+        | CloseCode::Internal
+        | CloseCode::Restart
+        | CloseCode::Overloaded
+        | CloseCode::UnsupportedProtocol
+        | CloseCode::Replaced
+        | CloseCode::TooManyConnections => false,
     }
 }

@@ -23,8 +23,9 @@ pub(crate) use transport::Flush;
 
 use crate::{
     broker::Delivery,
+    gate::guest::Guest,
     metrics::{Count, End, Level, State},
-    protocol::{identity::Identity, time::Time},
+    protocol::{close_code::CloseCode, identity::Identity, time::Time},
     relay::SharedRoom,
     room::{ConnKey, JoinTicket, LeaveTicket, RoomId, RoomPlace, Seating},
     session::{Event, Opening, Pulse, RoomRefusal, Session},
@@ -37,6 +38,9 @@ use std::{
     task::{Context, Poll, Waker},
 };
 use transport::Transport;
+
+/// What an evicted socket is given to take its Close, in milliseconds.
+const EVICTED_MS: u64 = 100;
 
 /// One connection, from the 101 to the end of the close path.
 pub(crate) struct Connection {
@@ -59,6 +63,8 @@ pub(crate) struct Connection {
     visitor: Option<Box<Visitor>>,
     /// Whether the turn under way has already noted it.
     pub(crate) touched: bool,
+    /// Its place in the vestibule, until a good verdict.
+    guest: Option<Box<Guest>>,
     _slot: Slot,
 }
 
@@ -73,7 +79,9 @@ impl fmt::Debug for Connection {
 impl Connection {
     /// Begins at the 101.
     pub(crate) fn new(key: ConnKey, entrance: Entrance, terms: &Terms, desk: &mut Desk) -> Self {
-        let Entrance { stream, early, unknown_subprotocol, id, seed, slot, visitor } = entrance;
+        let Entrance { stream, early, unknown_subprotocol, id, seed, slot, mut visitor, refused } =
+            entrance;
+        let guest = visitor.guest.take();
         desk.recorder.add(Count::ReceivedByte, early.len());
         let rules = Arc::clone(&terms.rules);
         let outbox_bytes = rules.session.outbox_bytes;
@@ -92,10 +100,14 @@ impl Connection {
             admitted: None,
             visitor: Some(visitor),
             touched: false,
+            guest,
             _slot: slot,
         };
         connection.count_in(desk);
         connection.perform(actions, desk);
+        if let Some(code) = refused {
+            connection.step(Event::Evicted(code), desk);
+        }
         if unknown_subprotocol {
             connection.step(Event::UnsupportedProtocol, desk);
         }
@@ -118,6 +130,7 @@ impl Connection {
         if self.waker.as_ref().is_none_or(|waker| !waker.will_wake(cx.waker())) {
             self.waker = Some(cx.waker().clone());
         }
+        self.poll_place(cx, desk);
         self.poll_lookups(cx, desk);
         self.poll_input(cx, desk);
         if self.transport.is_open() {
@@ -282,6 +295,15 @@ impl Connection {
         let flushed = self.transport.flush();
         sight::count_sent(before, self.transport.outbox(), desk);
         flushed
+    }
+
+    /// Goes if its place in the vestibule went to somebody else.
+    fn poll_place(&mut self, cx: &Context<'_>, desk: &mut Desk) {
+        let lost = self.guest.as_ref().is_some_and(|guest| guest.poll_lost(cx).is_ready());
+        if lost && self.transport.is_open() {
+            self.step(Event::Evicted(CloseCode::Overloaded), desk);
+            self.transport.hurry(desk.now.time + EVICTED_MS);
+        }
     }
 
     fn poll_output(&mut self, cx: &mut Context<'_>, desk: &mut Desk) {

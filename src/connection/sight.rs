@@ -2,7 +2,10 @@
 
 use super::{Connection, Desk};
 use crate::{
-    gate::refusals::{Agent, Class, Sample},
+    gate::{
+        guest::Guest,
+        refusals::{Agent, Class, Sample},
+    },
     metrics::{Count, End, Level, Rule, State, Verdict},
     outbox::Outbox,
     protocol::{close_code::CloseCode, server_message::ServerMessage, time::Time},
@@ -21,12 +24,14 @@ pub(crate) struct Visitor {
     pub(crate) since: Time,
     /// Why its credential was refused.
     pub(crate) fault: Option<Box<Rejection>>,
+    /// Its place in the vestibule, until the connection takes it.
+    pub(crate) guest: Option<Box<Guest>>,
 }
 
 impl Visitor {
-    /// Somebody new.
+    /// Somebody new, without a place.
     pub(crate) fn new(address: IpAddr, agent: Option<Agent>) -> Self {
-        Self { address, agent, since: Time::default(), fault: None }
+        Self { address, agent, since: Time::default(), fault: None, guest: None }
     }
 }
 

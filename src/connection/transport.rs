@@ -183,6 +183,13 @@ impl Transport {
         }
     }
 
+    /// Gives the close path, if it has begun, until `deadline` at most.
+    pub(crate) fn hurry(&mut self, deadline: Time) {
+        if let Phase::Closing { deadline: later, .. } = &mut self.phase {
+            *later = deadline.min(*later);
+        }
+    }
+
     /// Gives up without a word.
     pub(crate) fn abandon(&mut self) {
         self.phase = Phase::Over;

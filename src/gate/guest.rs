@@ -1,10 +1,11 @@
 //! A socket in the vestibule: from the accept to its verdict, or to its end.
 
-use super::admission::{Address, Admission, Cap, Decision, Places, Ticket};
-use crate::protocol::time::Time;
+use super::admission::{Address, Admission, Cap, Decision, Squeezes, Ticket};
+use crate::{config::Places, protocol::time::Time};
 use futures_util::task::AtomicWaker;
 use parking_lot::Mutex;
 use std::{
+    future::poll_fn,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -46,6 +47,23 @@ pub(crate) enum Arrival {
     Full,
 }
 
+/// What the vestibule holds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Occupancy {
+    /// What it may hold.
+    pub(crate) bounds: Places,
+    /// Sockets without a verdict.
+    pub(crate) waiting: usize,
+    /// Sockets that are being closed, or that have no address yet.
+    pub(crate) closing: usize,
+    /// How long the oldest one has waited, in milliseconds.
+    pub(crate) oldest_ms: u64,
+    /// Who holds most, and how many.
+    pub(crate) top: Vec<(Address, usize)>,
+    /// Who found no place, or lost it, since the start.
+    pub(crate) squeezes: Squeezes,
+}
+
 impl Gate {
     /// An empty vestibule.
     pub(crate) fn new(places: Places) -> Self {
@@ -68,9 +86,23 @@ impl Gate {
         }
     }
 
-    /// Asks the table something.
-    pub(crate) fn look<T>(&self, ask: impl FnOnce(&Admission<Arc<Seat>>) -> T) -> T {
-        ask(&self.admission.lock())
+    /// A socket came from a proxy that has not yet said for whom. `None`: no room at all (503).
+    pub(crate) fn arrive_unnamed(self: &Arc<Self>) -> Option<Guest> {
+        let ticket = self.admission.lock().arrive_unnamed()?;
+        Some(Guest { gate: Arc::clone(self), ticket, seat: Arc::default() })
+    }
+
+    /// What the vestibule holds, with the `top` addresses that hold most.
+    pub(crate) fn occupancy(&self, now: Time, top: usize) -> Occupancy {
+        let table = self.admission.lock();
+        Occupancy {
+            bounds: table.bounds(),
+            waiting: table.waiting(),
+            closing: table.being_closed(),
+            oldest_ms: table.oldest_ms(now),
+            top: table.top(top),
+            squeezes: table.squeezes(),
+        }
     }
 }
 
@@ -82,6 +114,11 @@ impl Seat {
 }
 
 impl Guest {
+    /// Ready once the place went to somebody else.
+    pub(crate) async fn lost(&self) {
+        poll_fn(|cx| self.poll_lost(cx)).await;
+    }
+
     /// Ready once the place went to somebody else; then the socket has to go (1013).
     pub(crate) fn poll_lost(&self, cx: &Context<'_>) -> Poll<()> {
         if !self.seat.lost.load(Ordering::Acquire) {
@@ -121,11 +158,13 @@ mod tests {
         Address::of([192, 0, 2, last].into())
     }
 
+    fn held(gate: &Gate) -> (usize, usize) {
+        let Occupancy { waiting, closing, .. } = gate.occupancy(at(0), 0);
+        (waiting, closing)
+    }
+
     fn welcome(arrival: Arrival) -> Guest {
-        match arrival {
-            Arrival::Welcome(guest) => guest,
-            other => panic!("{other:?}"),
-        }
+        if let Arrival::Welcome(guest) = arrival { guest } else { panic!("{arrival:?}") }
     }
 
     #[test]
@@ -138,11 +177,11 @@ mod tests {
         assert!(guests.iter().all(|guest| guest.poll_lost(&cx).is_pending()));
         let newcomer = welcome(gate.arrive(address(9), at(0)));
         assert!(guests[0].poll_lost(&cx).is_ready() && guests[1].poll_lost(&cx).is_pending());
-        assert_eq!(gate.look(|table| (table.waiting(), table.being_closed())), (2, 1));
+        assert_eq!(held(&gate), (2, 1));
         drop((newcomer, guests.pop()));
-        assert_eq!(gate.look(|table| (table.waiting(), table.being_closed())), (0, 1));
+        assert_eq!(held(&gate), (0, 1));
         drop(guests);
-        assert_eq!(gate.look(|table| (table.waiting(), table.being_closed())), (0, 0));
+        assert_eq!(held(&gate), (0, 0));
     }
 
     #[test]
@@ -155,7 +194,7 @@ mod tests {
         };
         first.failed(at(0));
         first.closing();
-        assert_eq!(gate.look(|table| (table.waiting(), table.being_closed())), (0, 2));
+        assert_eq!(held(&gate), (0, 2));
         let third = welcome(gate.arrive(address(2), at(0)));
         assert!(matches!(gate.arrive(address(3), at(0)), Arrival::Full));
         drop(refused);

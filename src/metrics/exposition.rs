@@ -1,8 +1,9 @@
 //! The text that Prometheus reads, exposition format 0.0.4.
 
 use super::{
+    row::{Kind, Row, Unit},
     sheet::Sheet,
-    table::{Kind, Row, TABLE, Unit},
+    table::TABLE,
 };
 use std::fmt::Write;
 

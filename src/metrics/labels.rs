@@ -13,8 +13,8 @@ macro_rules! label {
 
         impl $name {
             /// Every value.
-            #[cfg(test)]
-            pub(super) const ALL: &'static [Self] = &[$(Self::$variant,)+];
+            #[allow(dead_code, reason = "not every label is asked for all of its values")]
+            pub(crate) const ALL: &'static [Self] = &[$(Self::$variant,)+];
             /// The words, in the same order.
             pub(super) const WORDS: &'static [&'static str] = &[$($value,)+];
 
@@ -56,10 +56,14 @@ label! {
         Origin => "origin",
         /// The server is full: 503.
         Full => "full",
+        /// The vestibule is over its hard cap: 503.
+        Crowded => "crowded",
         /// The server stops: 503.
         Draining => "draining",
         /// Not done in time.
         Timeout => "timeout",
+        /// Its place in the vestibule went to somebody else.
+        Evicted => "evicted",
         /// The peer left, or the socket broke.
         Gone => "gone",
     }
@@ -137,6 +141,58 @@ label! {
         Occupied => "occupied",
         /// Nobody is, and it still remembers.
         Resting => "resting",
+    }
+}
+
+label! {
+    /// Why a socket without a verdict found no place, or lost it.
+    Squeeze {
+        /// Refused: the share of its address was taken.
+        Share => "share",
+        /// Refused: all places were taken, by sockets as young as itself.
+        Places => "places",
+        /// Refused with 503: there was no room for an explanation either.
+        HardPlaces => "hard_places",
+        /// Closed, for a newcomer.
+        Evicted => "evicted",
+    }
+}
+
+label! {
+    /// What a socket of the vestibule waits for.
+    Waiting {
+        /// Its verdict, or its handshake.
+        Verdict => "verdict",
+        /// Its end, or the word of a proxy for whom it came.
+        End => "end",
+    }
+}
+
+label! {
+    /// A bound of the vestibule.
+    Bound {
+        /// Sockets that wait for a verdict.
+        Places => "places",
+        /// Those, and the ones that are being closed.
+        HardPlaces => "hard_places",
+        /// Of one address, once half of the places are taken.
+        Share => "share",
+    }
+}
+
+label! {
+    /// A place among the addresses that hold most.
+    Rank {
+        /// It holds most.
+        First => "1",
+        /// Second to it.
+        Second => "2",
+        /// And so on.
+        Third => "3",
+        /// Fourth.
+        Fourth => "4",
+        /// Fifth.
+        Fifth => "5",
     }
 }
 

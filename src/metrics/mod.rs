@@ -7,16 +7,21 @@
 mod exposition;
 mod labels;
 mod reference;
+mod row;
 mod sheet;
 mod table;
 #[cfg(test)]
 mod tests;
 
 pub(crate) use exposition::CONTENT_TYPE;
-pub(crate) use labels::{AcceptFault, End, Handshake, Lookup, Outcome, Rule, State, Verdict};
+pub(crate) use labels::{
+    AcceptFault, Bound, End, Handshake, Lookup, Outcome, Rank, Rule, Squeeze, State, Verdict,
+    Waiting,
+};
 pub use reference::reference;
+pub(crate) use row::{Kind, Row, Unit};
 pub(crate) use sheet::{Reading, Sheet};
-pub(crate) use table::{Kind, Metric, Row, TABLE, Unit};
+pub(crate) use table::{Metric, TABLE};
 
 use crate::protocol::error_code::ErrorCode;
 use labels::error_at;

@@ -1,6 +1,9 @@
 //! The reference of the metrics as a document, made from their table.
 
-use super::table::{Kind, Row, TABLE, Unit};
+use super::{
+    row::{Kind, Row, Unit},
+    table::TABLE,
+};
 use std::fmt::Write;
 
 const HEAD: &str = "\

@@ -1,7 +1,10 @@
 //! All values at one moment: what was counted, added up, and what others were asked for.
 
-use super::labels::{Look, Occupancy, Source};
-use super::table::{CELLS, Keeper, METRICS, Metric, Row};
+use super::labels::{Bound, Look, Occupancy, Rank, Source, Squeeze, Waiting};
+use super::{
+    row::{Keeper, Row},
+    table::{CELLS, METRICS, Metric},
+};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// A value that somebody else keeps.
@@ -17,6 +20,16 @@ pub(crate) enum Reading {
     Workers,
     /// The cap on connections.
     ConnectionsMax,
+    /// Sockets of the vestibule.
+    GateSockets(Waiting),
+    /// Its bounds.
+    GateBound(Bound),
+    /// Milliseconds that its oldest socket has waited.
+    GateOldest,
+    /// What the addresses hold that hold most.
+    GateTop(Rank),
+    /// Who found no place, or lost it.
+    GateSqueezes(Squeeze),
     /// Tokens that brought a key.
     BroughtKeys,
     /// Sources of keys that have some.
@@ -57,6 +70,11 @@ impl Reading {
             Self::Draining => (Metric::Draining, 0),
             Self::Workers => (Metric::Workers, 0),
             Self::ConnectionsMax => (Metric::ConnectionsMax, 0),
+            Self::GateSockets(waiting) => (Metric::GateSockets, waiting.at()),
+            Self::GateBound(bound) => (Metric::GateBounds, bound.at()),
+            Self::GateOldest => (Metric::GateOldest, 0),
+            Self::GateTop(rank) => (Metric::GateTop, rank.at()),
+            Self::GateSqueezes(cause) => (Metric::GateSqueezes, cause.at()),
             Self::BroughtKeys => (Metric::BroughtKeys, 0),
             Self::UsableSources => (Metric::KeySources, Source::Usable.at()),
             Self::DownSources => (Metric::KeySources, Source::Down.at()),

@@ -1,8 +1,11 @@
 //! The table of all metrics: the one source of names, kinds, units, labels and words.
 
-use super::labels::{
-    AcceptFault, ERRORS, End, Handshake, Look, Lookup, Occupancy, Outcome, Rule, Source, State,
-    Verdict,
+use super::{
+    labels::{
+        AcceptFault, Bound, ERRORS, End, Handshake, Look, Lookup, Occupancy, Outcome, Rank, Rule,
+        Source, Squeeze, State, Verdict, Waiting,
+    },
+    row::{Kind, Row, Unit, counter, gauge, row},
 };
 
 /// A metric. In the order of [`TABLE`].
@@ -16,6 +19,11 @@ pub(crate) enum Metric {
     ConnectionsMax,
     AcceptFaults,
     Handshakes,
+    GateSockets,
+    GateBounds,
+    GateOldest,
+    GateTop,
+    GateSqueezes,
     Verdicts,
     TimeToVerdict,
     Rejections,
@@ -42,121 +50,6 @@ pub(crate) enum Metric {
     OpenDescriptors,
     MaxDescriptors,
     StartTime,
-}
-
-/// What a metric is to Prometheus.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Kind {
-    /// Only grows, from 0 at the start.
-    Counter,
-    /// Goes up and down.
-    Gauge,
-    /// How often a value was at most each of these bounds, in its unit of counting.
-    Histogram(&'static [u64]),
-}
-
-/// What is counted, and how much of the exposed unit one of it is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Unit {
-    /// Things.
-    None,
-    /// Bytes.
-    Bytes,
-    /// Counted in milliseconds, exposed in seconds.
-    Millis,
-    /// Counted in microseconds, exposed in seconds.
-    Micros,
-}
-
-impl Unit {
-    /// How many decimal places the exposed number has.
-    pub(super) const fn places(self) -> usize {
-        match self {
-            Self::None | Self::Bytes => 0,
-            Self::Millis => 3,
-            Self::Micros => 6,
-        }
-    }
-}
-
-/// Who keeps the value.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Keeper {
-    /// The cells: it is counted where it happens.
-    Cells,
-    /// Somebody else, who is asked for each exposition.
-    Asked,
-}
-
-/// A label and its values.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Label {
-    /// Its name.
-    pub(crate) name: &'static str,
-    /// What it can be, in the order of the cells.
-    pub(crate) words: &'static [&'static str],
-}
-
-/// One metric.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Row {
-    /// Which one.
-    pub(crate) metric: Metric,
-    /// The name, suffix included.
-    pub(crate) name: &'static str,
-    /// Its kind.
-    pub(crate) kind: Kind,
-    /// Its unit.
-    pub(crate) unit: Unit,
-    /// Its label, if it has one.
-    pub(crate) label: Option<Label>,
-    /// Who keeps it.
-    pub(crate) keeper: Keeper,
-    /// What it says, for people.
-    pub(crate) help: &'static str,
-}
-
-impl Row {
-    const fn by(self, name: &'static str, words: &'static [&'static str]) -> Self {
-        Self { label: Some(Label { name, words }), ..self }
-    }
-
-    const fn of(self, unit: Unit) -> Self {
-        Self { unit, ..self }
-    }
-
-    const fn asked(self) -> Self {
-        Self { keeper: Keeper::Asked, ..self }
-    }
-
-    /// How many series it has, the parts of a histogram not counted.
-    pub(super) const fn series(&self) -> usize {
-        match self.label {
-            Some(label) => label.words.len(),
-            None => 1,
-        }
-    }
-
-    /// How many cells one series takes: a histogram's buckets, the one without a bound, and the
-    /// sum.
-    pub(super) const fn width(&self) -> usize {
-        match self.kind {
-            Kind::Counter | Kind::Gauge => 1,
-            Kind::Histogram(bounds) => bounds.len() + 2,
-        }
-    }
-}
-
-const fn row(metric: Metric, name: &'static str, kind: Kind, help: &'static str) -> Row {
-    Row { metric, name, kind, unit: Unit::None, label: None, keeper: Keeper::Cells, help }
-}
-
-const fn counter(metric: Metric, name: &'static str, help: &'static str) -> Row {
-    row(metric, name, Kind::Counter, help)
-}
-
-const fn gauge(metric: Metric, name: &'static str, help: &'static str) -> Row {
-    row(metric, name, Kind::Gauge, help)
 }
 
 /// From a local check of a signature to the deadline of 10 s, in milliseconds.
@@ -197,6 +90,42 @@ pub(crate) const TABLE: &[Row] = &[
         "Accepted sockets, by what their first request came to.",
     )
     .by("outcome", Handshake::WORDS),
+    gauge(
+        Metric::GateSockets,
+        "vestibule_gate_sockets",
+        "Sockets that hold a place in the vestibule, by what they wait for.",
+    )
+    .by("for", Waiting::WORDS)
+    .asked(),
+    gauge(
+        Metric::GateBounds,
+        "vestibule_gate_bounds",
+        "The bounds of the vestibule, as configured: gate.places, gate.hard_places, gate.share.",
+    )
+    .by("bound", Bound::WORDS)
+    .asked(),
+    gauge(
+        Metric::GateOldest,
+        "vestibule_gate_oldest_seconds",
+        "How long the oldest socket without a verdict has waited.",
+    )
+    .of(Unit::Millis)
+    .asked(),
+    gauge(
+        Metric::GateTop,
+        "vestibule_gate_top_address_sockets",
+        "Places held by each of the five addresses that hold most; the admin page names them.",
+    )
+    .by("rank", Rank::WORDS)
+    .asked(),
+    counter(
+        Metric::GateSqueezes,
+        "vestibule_gate_squeezed_total",
+        "Sockets that found no place in the vestibule, or lost it, by cause: share (4430), places \
+         (1013), hard_places (503), evicted (1013).",
+    )
+    .by("cause", Squeeze::WORDS)
+    .asked(),
     counter(
         Metric::Verdicts,
         "vestibule_verdicts_total",

@@ -1,7 +1,8 @@
 //! The table keeps the rules of Prometheus, every cell has one owner, and nothing is lost.
 
 use super::{
-    table::{Keeper, TABLE},
+    row::{Keeper, Unit},
+    table::TABLE,
     *,
 };
 use crate::protocol::close_code::CloseCode;
@@ -72,6 +73,10 @@ fn words_stand_at_the_cells_of_their_values() {
     };
     in_order(&mut Outcome::ALL.iter().map(|it| it.at()), Outcome::WORDS);
     in_order(&mut labels::Source::ALL.iter().map(|it| it.at()), labels::Source::WORDS);
+    in_order(&mut labels::Squeeze::ALL.iter().map(|it| it.at()), labels::Squeeze::WORDS);
+    in_order(&mut labels::Waiting::ALL.iter().map(|it| it.at()), labels::Waiting::WORDS);
+    in_order(&mut labels::Bound::ALL.iter().map(|it| it.at()), labels::Bound::WORDS);
+    in_order(&mut labels::Rank::ALL.iter().map(|it| it.at()), labels::Rank::WORDS);
     in_order(&mut labels::Look::ALL.iter().map(|it| it.at()), labels::Look::WORDS);
     in_order(&mut labels::Occupancy::ALL.iter().map(|it| it.at()), labels::Occupancy::WORDS);
 }
@@ -88,9 +93,9 @@ fn names_follow_the_customs() {
         assert_eq!(name.ends_with("_total"), row.kind == Kind::Counter, "{name}");
         let base = name.trim_end_matches("_total");
         let unit = match row.unit {
-            table::Unit::None => "",
-            table::Unit::Bytes => "_bytes",
-            table::Unit::Millis | table::Unit::Micros => "_seconds",
+            Unit::None => "",
+            Unit::Bytes => "_bytes",
+            Unit::Millis | Unit::Micros => "_seconds",
         };
         assert!(base.ends_with(unit), "{name} has to end with {unit}");
         for part in ["_bucket", "_sum", "_count"] {

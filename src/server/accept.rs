@@ -42,6 +42,7 @@ pub(super) struct Acceptor {
     next: usize,
     site: Arc<Site>,
     door: Arc<FrontDoor>,
+    pace: Pace,
     /// Sockets that came during the drain; each has the time of a handshake.
     turned_away: JoinSet<()>,
     book: GuestBook,
@@ -53,19 +54,25 @@ impl Acceptor {
         controls: Arc<[mpsc::Sender<Control>]>,
         site: Arc<Site>,
         door: Arc<FrontDoor>,
+        accepts_per_s: u32,
     ) -> io::Result<Self> {
         let listener = tokio::net::TcpListener::from_std(listener)?;
-        let (turned_away, book) = (JoinSet::new(), door.book().clone());
-        Ok(Self { listener, controls, next: 0, site, door, turned_away, book })
+        let (pace, turned_away, book) =
+            (Pace::new(accepts_per_s), JoinSet::new(), door.book().clone());
+        Ok(Self { listener, controls, next: 0, site, door, pace, turned_away, book })
     }
 
     /// Accepts until the listener is broken.
     pub(super) async fn run(mut self) -> io::Error {
         let mut in_trouble = false;
         loop {
+            if let Some(until) = self.pace.wait(Instant::now()) {
+                tokio::time::sleep_until(until).await;
+            }
             match self.listener.accept().await {
                 Ok((stream, peer)) => {
                     in_trouble = false;
+                    self.pace.step(Instant::now());
                     self.take_in(stream, peer).await;
                 }
                 Err(error) => match Trouble::of(&error) {
@@ -119,6 +126,35 @@ impl Acceptor {
     }
 }
 
+/// How far sockets may come ahead of the rate, in milliseconds: what a short crowd does not feel.
+const AHEAD_MS: u64 = 100;
+
+/// The rate at which sockets are accepted.
+#[derive(Debug)]
+struct Pace {
+    each: Duration,
+    /// When the next socket would be due if all came evenly.
+    due: Option<Instant>,
+}
+
+impl Pace {
+    fn new(per_s: u32) -> Self {
+        Self { each: Duration::from_secs(1) / per_s.max(1), due: None }
+    }
+
+    /// Until when the listener has to wait, if it has to.
+    fn wait(&self, now: Instant) -> Option<Instant> {
+        let until = self.due? - Duration::from_millis(AHEAD_MS);
+        (until > now).then_some(until)
+    }
+
+    /// A socket was accepted.
+    fn step(&mut self, now: Instant) {
+        let due = self.due.map_or(now, |due| due.max(now));
+        self.due = Some(due + self.each);
+    }
+}
+
 /// Takes a socket from the acceptor's runtime, so that its worker can register it.
 fn unregister(stream: tokio::net::TcpStream) -> io::Result<TcpStream> {
     stream.set_nodelay(true)?;
@@ -159,7 +195,21 @@ impl Trouble {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::worker::clock::Clock;
+    use crate::{config::Places, gate::guest::Gate, worker::clock::Clock};
+
+    #[test]
+    fn sockets_above_the_rate_wait() {
+        let mut pace = Pace::new(1_000);
+        let now = Instant::now();
+        for ahead in 0..=AHEAD_MS {
+            assert_eq!(pace.wait(now), None, "{ahead}");
+            pace.step(now);
+        }
+        assert_eq!(pace.wait(now), Some(now + Duration::from_millis(1)));
+        assert_eq!(pace.wait(now + Duration::from_millis(1)), None);
+        pace.step(now + Duration::from_secs(60));
+        assert_eq!(pace.wait(now + Duration::from_secs(60)), None, "silence saves nothing up");
+    }
 
     fn trouble(errno: Errno) -> Trouble {
         Trouble::of(&io::Error::from_raw_os_error(errno.raw_os_error()))
@@ -180,9 +230,11 @@ mod tests {
         let listener = listen(SocketAddr::from(([127, 0, 0, 1], 0))).expect("a port");
         let addr = listener.local_addr().expect("an address");
         let site = Arc::new(Site::new(Vec::new()));
+        let gate = Arc::new(Gate::new(Places::default()));
         let book = GuestBook::new(&Arc::default(), &Arc::default(), Clock::system());
-        let door = Arc::new(FrontDoor::new(Arc::clone(&site), Arc::default(), 8, book));
-        let acceptor = Acceptor::new(listener, controls.into(), site, door).expect("a listener");
+        let door = Arc::new(FrontDoor::new(Arc::clone(&site), gate, Arc::default(), 8, book));
+        let acceptor = Acceptor::new(listener, controls.into(), site, door, 5_000);
+        let acceptor = acceptor.expect("a listener");
         let accepting = tokio::spawn(acceptor.run());
         let mut peers = Vec::new();
         let mut idle = workers.pop().expect("a worker");

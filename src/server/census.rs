@@ -2,8 +2,10 @@
 
 use super::{admin, http::Site};
 use crate::{
+    config::Places,
     connection::Shared,
-    metrics::{Reading, Sheet},
+    gate::guest::{Gate, Occupancy},
+    metrics::{Bound, Rank, Reading, Sheet, Squeeze, Waiting},
     protocol::time::Now,
     token::Figures,
     worker::clock::Clock,
@@ -17,6 +19,7 @@ pub(super) struct Survey {
     pub(super) site: Arc<Site>,
     pub(super) workers: usize,
     pub(super) capacity: usize,
+    pub(super) gate: Arc<Gate>,
     pub(super) clock: Clock,
     /// When the server began to serve.
     pub(super) began: Now,
@@ -40,6 +43,7 @@ impl admin::Census for Survey {
         ] {
             sheet.set(reading, value);
         }
+        self.note_gate(&mut sheet);
         self.note_keys(&mut sheet);
         admin::figures(&mut sheet);
         sheet
@@ -48,9 +52,42 @@ impl admin::Census for Survey {
     fn up_ms(&self) -> u64 {
         self.clock.now().time.since(self.began.time)
     }
+
+    fn crowds(&self) -> Vec<(String, usize)> {
+        let top = self.occupancy().top.into_iter();
+        top.map(|(address, held)| (address.to_string(), held)).collect()
+    }
 }
 
 impl Survey {
+    fn occupancy(&self) -> Occupancy {
+        self.gate.occupancy(self.clock.now().time, Rank::ALL.len())
+    }
+
+    fn note_gate(&self, sheet: &mut Sheet) {
+        let Occupancy { bounds, waiting, closing, oldest_ms, top, squeezes } = self.occupancy();
+        let Places { places, hard_places, share } = bounds;
+        let count = |number: usize| number as u64;
+        for (reading, value) in [
+            (Reading::GateSockets(Waiting::Verdict), count(waiting)),
+            (Reading::GateSockets(Waiting::End), count(closing)),
+            (Reading::GateBound(Bound::Places), count(places)),
+            (Reading::GateBound(Bound::HardPlaces), count(hard_places)),
+            (Reading::GateBound(Bound::Share), count(share)),
+            (Reading::GateOldest, oldest_ms),
+            (Reading::GateSqueezes(Squeeze::Share), squeezes.share),
+            (Reading::GateSqueezes(Squeeze::Places), squeezes.places),
+            (Reading::GateSqueezes(Squeeze::HardPlaces), squeezes.hard_places),
+            (Reading::GateSqueezes(Squeeze::Evicted), squeezes.evicted),
+        ] {
+            sheet.set(reading, value);
+        }
+        let held = top.into_iter().map(|(_, held)| count(held)).chain(std::iter::repeat(0));
+        for (rank, held) in Rank::ALL.iter().zip(held) {
+            sheet.set(Reading::GateTop(*rank), held);
+        }
+    }
+
     fn note_keys(&self, sheet: &mut Sheet) {
         let Figures { brought_keys, sources } = self.shared.verifier.figures();
         if let Some(tokens) = brought_keys {

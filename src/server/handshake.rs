@@ -4,18 +4,18 @@ use super::{
     doubts::Doubts,
     guest_book::GuestBook,
     http::{Reception as Judgement, Refusal, Site, Subprotocol, Upgrade, receive, serve_plain},
+    introduction::{Introduction, introduction},
+    standing::Standing,
 };
 use crate::{
     connection::{Entrance, Slot, Stream, Visitor},
     gate::{
-        forwarded::{
-            Finding, must_introduce,
-            proxy_v2::{self, Fault, Progress},
-        },
+        forwarded::{Finding, proxy_v2},
+        guest::Gate,
         refusals::Agent,
     },
     metrics::Handshake,
-    worker::{Receiving, Reception},
+    worker::{Receiving, Reception, clock::Clock},
 };
 use std::{
     future::Future,
@@ -33,6 +33,8 @@ use tracing::field;
 
 /// From accept to the 101, in milliseconds.
 const HANDSHAKE_MS: u64 = 5_000;
+/// The same for a socket that can only be answered with 503.
+const HOPELESS_MS: u64 = 100;
 /// Bytes read and forgotten behind a refusal.
 const DISCARD_BYTES: u64 = 64 * 1024;
 /// How long they are waited for, in milliseconds.
@@ -46,6 +48,8 @@ struct House {
     site: Arc<Site>,
     doubts: Arc<Doubts>,
     book: GuestBook,
+    gate: Arc<Gate>,
+    clock: Clock,
 }
 
 /// Receives new sockets for all workers.
@@ -59,11 +63,13 @@ pub(super) struct FrontDoor {
 impl FrontDoor {
     pub(super) fn new(
         site: Arc<Site>,
+        gate: Arc<Gate>,
         open: Arc<AtomicUsize>,
         capacity: usize,
         book: GuestBook,
     ) -> Self {
-        Self { house: House { site, doubts: Arc::new(Doubts::new()), book }, open, capacity }
+        let (doubts, clock) = (Arc::new(Doubts::new()), Clock::system());
+        Self { house: House { site, doubts, book, gate, clock }, open, capacity }
     }
 
     /// Where handshakes are written down.
@@ -84,15 +90,17 @@ impl FrontDoor {
             let stream = TcpStream::from_std(stream)?;
             let book = house.book.clone();
             let peer = stream.peer_addr().inspect_err(|_| book.settled(Handshake::Gone))?;
-            let deadline = Instant::now() + Duration::from_millis(HANDSHAKE_MS);
-            let newcomer = Newcomer { stream, peer, house, slot, full };
+            let standing = if full { Standing::Full } else { house.standing(peer.ip()) };
+            let patience = if standing.is_hopeless() { HOPELESS_MS } else { HANDSHAKE_MS };
+            let deadline = Instant::now() + Duration::from_millis(patience);
+            let newcomer = Newcomer { stream, peer, house, slot, standing };
             let received = time::timeout_at(deadline, newcomer.shake_hands()).await;
-            let Farewell { stream, response, slot: _slot } = match book.note(peer.ip(), received)? {
+            let farewell = match book.note(peer.ip(), received)? {
                 Next::Serve(entrance) => return Ok(Some(*entrance)),
                 Next::Leave => return Ok(None),
                 Next::TurnAway(farewell) => farewell,
             };
-            time::timeout_at(deadline, turn_away(stream, &response)).await??;
+            time::timeout_at(deadline, farewell.say()).await??;
             Ok(None)
         }
     }
@@ -101,6 +109,21 @@ impl FrontDoor {
 impl Reception for FrontDoor {
     fn receive(&self, stream: std::net::TcpStream) -> Receiving {
         Box::pin(self.handshake(stream))
+    }
+}
+
+impl House {
+    /// How a socket stands that came from `peer`.
+    fn standing(&self, peer: IpAddr) -> Standing {
+        let peer = peer.to_canonical();
+        if self.site.proxies().trusts(peer) {
+            return Standing::unnamed(&self.gate);
+        }
+        self.standing_of(peer)
+    }
+
+    fn standing_of(&self, client: IpAddr) -> Standing {
+        Standing::of(client, &self.gate, self.clock.now().time)
     }
 }
 
@@ -125,7 +148,8 @@ enum Next {
 struct Farewell {
     stream: TcpStream,
     response: Vec<u8>,
-    slot: Slot,
+    /// It counts among the connections, and in the vestibule, until it is gone.
+    _held: (Slot, Option<Standing>),
 }
 
 impl GuestBook {
@@ -158,76 +182,64 @@ struct Newcomer {
     peer: SocketAddr,
     house: House,
     slot: Slot,
-    full: bool,
+    standing: Standing,
 }
 
 impl Newcomer {
     async fn shake_hands(mut self) -> io::Result<Received> {
-        let ip = self.peer.ip().to_canonical();
         let mut head = Vec::with_capacity(1_024);
-        let House { site, doubts, .. } = self.house.clone();
-        let introduced = match introduction(&mut self.stream, &mut head, &site, ip).await? {
-            Introduction::Made(client) => client,
-            Introduction::Refused(fault) => {
-                doubts.about_introduction(ip, fault);
-                let why = Refusal::ProxyHeader;
-                return Ok(self.refuse(ip, why, why.response(), None));
-            }
-            Introduction::Gone => return Ok(Received::Answered(Handshake::Gone)),
+        let heard = tokio::select! {
+            biased;
+            heard = self.house.listen(&mut self.stream, &mut head, self.peer) => heard?,
+            // Nothing can be explained to it yet.
+            () = self.standing.lost() => return Ok(Received::Answered(Handshake::Evicted)),
         };
-        loop {
-            match receive(&head, &site, ip) {
-                Judgement::NeedMore => {}
-                Judgement::Refuse { why, response, agent } => {
-                    if proxy_v2::is_header(&head) {
-                        doubts.about_uncalled_header(ip);
-                    }
-                    return Ok(self.refuse(introduced.unwrap_or(ip), why, response, agent));
-                }
-                Judgement::Plain => {
-                    let served = serve_plain(self.stream, head, site).await;
-                    return served
-                        .map(|()| Received::Answered(Handshake::Plain))
-                        .map_err(io::Error::other);
-                }
-                Judgement::Upgrade(upgrade) => {
-                    let Finding { client, doubt } = upgrade.finding;
-                    if let Some(doubt) = doubt {
-                        doubts.about(ip, doubt);
-                    }
-                    let client = introduced.unwrap_or(client);
-                    if self.full {
-                        let why = Refusal::Full;
-                        return Ok(self.refuse(client, why, why.response(), upgrade.agent));
-                    }
-                    return self.enter(client, upgrade, head).await;
-                }
+        match heard {
+            Heard::Upgrade(client, upgrade) => self.welcome(client, upgrade, head).await,
+            Heard::Refuse { client, why, response, agent } => {
+                Ok(self.refuse(client, why, response, agent))
             }
-            if self.stream.read_buf(&mut head).await? == 0 {
-                return Ok(Received::Answered(Handshake::Gone));
+            Heard::Plain => {
+                serve_plain(self.stream, head, self.house.site).await.map_err(io::Error::other)?;
+                Ok(Received::Answered(Handshake::Plain))
             }
+            Heard::Gone => Ok(Received::Answered(Handshake::Gone)),
         }
     }
 
-    /// Says 101; what was read behind the request in `head` belongs to the frames.
-    async fn enter(
-        mut self,
+    /// Lets a handshake in that is in order, if there is room: says 101. What was read behind the
+    /// request in `head` belongs to the frames.
+    async fn welcome(
+        self,
         client: IpAddr,
         upgrade: Upgrade,
         mut head: Vec<u8>,
     ) -> io::Result<Received> {
-        self.stream.write_all(&upgrade.response).await?;
-        let (id, peer) = (connection_id()?, self.peer);
+        let Self { mut stream, peer, house, slot, standing } = self;
+        let standing = standing.named(|| house.standing_of(client));
+        let (guest, refused) = match standing.place() {
+            Ok(place) => place,
+            Err(why) => {
+                house.book.refused(why, client, upgrade.agent);
+                let farewell = Farewell { stream, response: why.response(), _held: (slot, None) };
+                return Ok(Received::Refused { why, farewell });
+            }
+        };
+        stream.write_all(&upgrade.response).await?;
+        let id = connection_id()?;
         let other = (client != peer.ip().to_canonical()).then(|| field::display(client));
         tracing::debug!(connection = %id, %peer, client = other, "open");
+        let mut visitor = Visitor::new(client, upgrade.agent);
+        visitor.guest = Some(Box::new(guest));
         Ok(Received::Entered(Box::new(Entrance {
-            stream: Stream::Tcp(self.stream),
+            stream: Stream::Tcp(stream),
             early: head.split_off(upgrade.consumed.min(head.len())).into(),
             unknown_subprotocol: upgrade.subprotocol == Subprotocol::Unknown,
             id,
-            slot: self.slot,
+            slot,
             seed: getrandom::u32().map_err(io::Error::other)?,
-            visitor: Box::new(Visitor::new(client, upgrade.agent)),
+            visitor: Box::new(visitor),
+            refused,
         })))
     }
 
@@ -239,54 +251,83 @@ impl Newcomer {
         agent: Option<Agent>,
     ) -> Received {
         self.house.book.refused(why, client, agent);
-        let Self { stream, slot, .. } = self;
-        Received::Refused { why, farewell: Farewell { stream, response, slot } }
+        let Self { stream, slot, standing, .. } = self;
+        Received::Refused {
+            why,
+            farewell: Farewell { stream, response, _held: (slot, Some(standing)) },
+        }
     }
 }
 
-/// How a connection begins.
-enum Introduction {
-    /// With this client; with `None` somebody speaks for itself, or a header will tell.
-    Made(Option<IpAddr>),
-    /// With something else than the PROXY header that is due.
-    Refused(Fault),
-    /// Not at all.
+/// What a socket says first.
+enum Heard {
+    /// It wants a WebSocket, for this client.
+    Upgrade(IpAddr, Upgrade),
+    /// Something that is refused.
+    Refuse { client: IpAddr, why: Refusal, response: Vec<u8>, agent: Option<Agent> },
+    /// Any other request.
+    Plain,
+    /// Nothing more.
     Gone,
 }
 
-/// Reads the PROXY header, if one is due; what follows it is left in `head`.
-async fn introduction(
-    stream: &mut TcpStream,
-    head: &mut Vec<u8>,
-    site: &Site,
-    peer: IpAddr,
-) -> io::Result<Introduction> {
-    if !must_introduce(site.proxies(), peer) {
-        return Ok(Introduction::Made(None));
-    }
-    while stream.read_buf(head).await? > 0 {
-        match proxy_v2::parse(head) {
-            Progress::NeedMore => {}
-            Progress::Done { client, length } => {
-                head.drain(..length.min(head.len()));
-                return Ok(Introduction::Made(client));
+impl House {
+    /// Reads the PROXY header, if one is due, and the head of the request.
+    async fn listen(
+        &self,
+        stream: &mut TcpStream,
+        head: &mut Vec<u8>,
+        peer: SocketAddr,
+    ) -> io::Result<Heard> {
+        let ip = peer.ip().to_canonical();
+        let introduced = match introduction(stream, head, &self.site, ip).await? {
+            Introduction::Made(client) => client,
+            Introduction::Refused(fault) => {
+                self.doubts.about_introduction(ip, fault);
+                let why = Refusal::ProxyHeader;
+                let response = why.response();
+                return Ok(Heard::Refuse { client: ip, why, response, agent: None });
             }
-            Progress::Refuse(fault) => return Ok(Introduction::Refused(fault)),
+            Introduction::Gone => return Ok(Heard::Gone),
+        };
+        loop {
+            match receive(head, &self.site, ip) {
+                Judgement::NeedMore => {}
+                Judgement::Refuse { why, response, agent } => {
+                    if proxy_v2::is_header(head) {
+                        self.doubts.about_uncalled_header(ip);
+                    }
+                    let client = introduced.unwrap_or(ip);
+                    return Ok(Heard::Refuse { client, why, response, agent });
+                }
+                Judgement::Plain => return Ok(Heard::Plain),
+                Judgement::Upgrade(upgrade) => {
+                    let Finding { client, doubt } = upgrade.finding;
+                    if let Some(doubt) = doubt {
+                        self.doubts.about(ip, doubt);
+                    }
+                    return Ok(Heard::Upgrade(introduced.unwrap_or(client), upgrade));
+                }
+            }
+            if stream.read_buf(head).await? == 0 {
+                return Ok(Heard::Gone);
+            }
         }
     }
-    Ok(Introduction::Gone)
 }
 
-/// Answers, half-closes, and reads what is still on its way: bytes that nobody reads would turn
-/// the answer into a reset.
-async fn turn_away(mut stream: TcpStream, response: &[u8]) -> io::Result<()> {
-    stream.write_all(response).await?;
-    stream.shutdown().await?;
-    let (mut rest, mut nowhere) = (stream.take(DISCARD_BYTES), tokio::io::sink());
-    let rest = tokio::io::copy(&mut rest, &mut nowhere);
-    // The answer is out; how the peer takes it changes nothing.
-    let _ = time::timeout(Duration::from_millis(DISCARD_MS), rest).await;
-    Ok(())
+impl Farewell {
+    /// Answers, half-closes, and reads what is still on its way: bytes that nobody reads would
+    /// turn the answer into a reset.
+    async fn say(mut self) -> io::Result<()> {
+        self.stream.write_all(&self.response).await?;
+        self.stream.shutdown().await?;
+        let (mut rest, mut nowhere) = (self.stream.take(DISCARD_BYTES), tokio::io::sink());
+        let rest = tokio::io::copy(&mut rest, &mut nowhere);
+        // The answer is out; how the peer takes it changes nothing.
+        let _ = time::timeout(Duration::from_millis(DISCARD_MS), rest).await;
+        Ok(())
+    }
 }
 
 /// A connection's public id: random and loggable, no secret.

@@ -11,14 +11,16 @@ mod guest_book;
 mod handshake;
 mod household;
 pub(crate) mod http;
+mod introduction;
+mod standing;
 #[cfg(test)]
 mod tests;
 
 use crate::{
     broker::{Epochs, MemoryBroker},
-    config::{AdminConfig, OnUserLimit, TrustedProxies},
+    config::{AdminConfig, OnUserLimit, Places, TrustedProxies},
     connection::{Shared, Terms, desk::VERIFICATIONS},
-    gate::{refusals::RefusalLog, users::Users},
+    gate::{guest::Gate, refusals::RefusalLog, users::Users},
     metrics::Metrics,
     protocol::{
         limits::{AuthLimits, SessionLimits},
@@ -75,6 +77,10 @@ pub struct Settings {
     pub rules: Rules,
     /// Origins that may connect; empty lets all in.
     pub origins: Vec<String>,
+    /// How many may wait for their verdict.
+    pub places: Places,
+    /// Sockets accepted a second; above it the listener waits.
+    pub accepts_per_s: u32,
     /// The proxies whose word about the addresses of clients is taken.
     pub trusted_proxies: TrustedProxies,
     /// The page that shows the protocol, at `/`.
@@ -104,6 +110,8 @@ impl Settings {
                 features: FEATURES,
             },
             origins: Vec::new(),
+            places: Places::default(),
+            accepts_per_s: 5_000,
             trusted_proxies: TrustedProxies::default(),
             demo: Demo::Off,
             connections_per_user: 32,
@@ -202,7 +210,7 @@ impl Server {
     pub async fn run(self, shutdown: impl Future<Output = ()>) -> Result<(), RunError> {
         let Self { listener, admin, settings } = self;
         let admin = admin.zip(settings.admin.clone());
-        let drain_ms = settings.drain_ms;
+        let (drain_ms, accepts_per_s) = (settings.drain_ms, settings.accepts_per_s);
         let workers = match settings.workers {
             0 => thread::available_parallelism().map_or(1, NonZeroUsize::get),
             n => n,
@@ -215,8 +223,8 @@ impl Server {
         let capacity = descriptors::connections(settings.connections);
         let mut crew = Crew::start(settings, workers, &site, capacity).map_err(RunError::Start)?;
         let (controls, door) = (Arc::clone(&crew.controls), Arc::clone(&crew.door));
-        let acceptor =
-            Acceptor::new(listener, controls, Arc::clone(&site), door).map_err(RunError::Accept)?;
+        let acceptor = Acceptor::new(listener, controls, Arc::clone(&site), door, accepts_per_s)
+            .map_err(RunError::Accept)?;
         let accepting = acceptor.run();
         // Ends with this function.
         let _admin = crew.serve_admin(admin, &site, capacity).map_err(RunError::Accept)?;
@@ -249,6 +257,7 @@ impl Server {
 struct Crew {
     controls: Arc<[mpsc::Sender<Control>]>,
     door: Arc<FrontDoor>,
+    gate: Arc<Gate>,
     shared: Arc<Shared>,
     clock: Clock,
     /// Each ready when its worker has returned or died.
@@ -281,7 +290,9 @@ impl Crew {
         let clock = Clock::system();
         let open = Arc::new(AtomicUsize::new(0));
         let book = GuestBook::new(&shared.metrics, &shared.refusals, clock);
-        let door = Arc::new(FrontDoor::new(Arc::clone(site), open, capacity, book));
+        let gate = Arc::new(Gate::new(settings.places));
+        let door =
+            Arc::new(FrontDoor::new(Arc::clone(site), Arc::clone(&gate), open, capacity, book));
         let (controls, receivers): (Vec<_>, Vec<_>) =
             (0..workers).map(|_| mpsc::channel(CONTROLS)).unzip();
         let controls: Arc<[_]> = controls.into();
@@ -298,7 +309,7 @@ impl Crew {
             };
             ends.push(spawn(place, receiver)?);
         }
-        Ok(Self { controls, door, shared, clock, ends })
+        Ok(Self { controls, door, gate, shared, clock, ends })
     }
 
     /// Serves the admin routes, if there are any, until the set is dropped.
@@ -315,6 +326,7 @@ impl Crew {
                 site: Arc::clone(site),
                 workers: self.controls.len(),
                 capacity,
+                gate: Arc::clone(&self.gate),
                 clock: self.clock,
                 began: self.clock.now(),
             };

@@ -132,6 +132,36 @@ const REST: &[Key] = &[
         10_000,
         "How long after a Ping something must have come in, or the line counts as dead.",
     ),
+    number(
+        "gate.places",
+        (1, 1_000_000),
+        "sockets",
+        1_024,
+        "Sockets that may wait for their verdict at a time. When all are taken, a newcomer pushes \
+         out the oldest of the address that holds most.",
+    ),
+    number(
+        "gate.hard_places",
+        (1, 2_000_000),
+        "sockets",
+        2_048,
+        "The same with those that are being closed. Over it the answer is 503.",
+    ),
+    number(
+        "gate.share",
+        (1, 1_000_000),
+        "sockets",
+        32,
+        "The fair share of one address (IPv6: of a /64, and four times that for a /48), once half \
+         of the places are taken.",
+    ),
+    number(
+        "gate.accepts_per_s",
+        (1, 1_000_000),
+        "sockets a second",
+        5_000,
+        "How fast sockets are accepted; above it the kernel lets them wait.",
+    ),
     text(
         "gate.origins.#",
         Unset::Empty { example: "\"https://app.example\"" },

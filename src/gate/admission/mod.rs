@@ -11,7 +11,7 @@ mod tests;
 
 pub(crate) use address::Address;
 
-use crate::protocol::time::Time;
+use crate::{config::Places, protocol::time::Time};
 use address::Site;
 use failures::Failures;
 use std::{
@@ -24,17 +24,6 @@ use std::{
 pub(crate) const YOUNG_MS: u64 = 1_000;
 /// A site (/48) may hold this many times the share of one address.
 pub(crate) const SITE_SHARES: usize = 4;
-
-/// How many may wait.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Places {
-    /// Sockets without a verdict.
-    pub(crate) places: usize,
-    /// Those, and sockets that are being closed.
-    pub(crate) hard_places: usize,
-    /// The fair share of one address; no cap while less than half of the places are taken.
-    pub(crate) share: usize,
-}
 
 /// Stands for one socket; in the order of arrival.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -73,6 +62,19 @@ pub(crate) enum Decision<S> {
     Full,
 }
 
+/// How many found no place, or lost it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Squeezes {
+    /// Refused for the share of their address.
+    pub(crate) share: u64,
+    /// Refused because all places were taken.
+    pub(crate) places: u64,
+    /// Refused without a word.
+    pub(crate) hard_places: u64,
+    /// Closed for a newcomer.
+    pub(crate) evicted: u64,
+}
+
 /// A socket that waits.
 #[derive(Debug)]
 struct Waiting<S> {
@@ -92,12 +94,13 @@ pub(crate) struct Admission<S> {
     next: u64,
     /// Sockets that wait, the oldest first.
     waiting: BTreeMap<Ticket, Waiting<S>>,
-    /// Sockets that are being closed.
+    /// Sockets that are being closed, or that have no address yet.
     closing: BTreeSet<Ticket>,
     crowds: HashMap<Address, BTreeSet<Ticket>>,
     sites: HashMap<Site, BTreeSet<Ticket>>,
     ranks: BTreeSet<Rank>,
     failures: Failures,
+    squeezes: Squeezes,
 }
 
 impl<S: Clone> Admission<S> {
@@ -112,6 +115,7 @@ impl<S: Clone> Admission<S> {
             sites: HashMap::new(),
             ranks: BTreeSet::new(),
             failures: Failures::default(),
+            squeezes: Squeezes::default(),
         }
     }
 
@@ -119,12 +123,17 @@ impl<S: Clone> Admission<S> {
     pub(crate) fn arrive(&mut self, address: Address, seat: S, now: Time) -> Decision<S> {
         self.forget_failures(now);
         if self.waiting.len() + self.closing.len() >= self.places.hard_places {
+            self.squeezes.hard_places += 1;
             return Decision::Full;
         }
         let evicted = match self.room_for(address, now) {
             Ok(None) => None,
             Ok(Some(victim)) => self.evict(victim),
             Err(cap) => {
+                match cap {
+                    Cap::Share => self.squeezes.share += 1,
+                    Cap::Places => self.squeezes.places += 1,
+                }
                 let ticket = self.ticket();
                 self.closing.insert(ticket);
                 return Decision::Refuse { ticket, cap };
@@ -136,6 +145,18 @@ impl<S: Clone> Admission<S> {
             Some(evicted) => Decision::Replace { ticket, evicted },
             None => Decision::Admit(ticket),
         }
+    }
+
+    /// A socket came from a proxy that has not yet said for whom: it counts to the hard cap only,
+    /// until it is [`gone`](Self::gone) and arrives under its address. `None` is a full house.
+    pub(crate) fn arrive_unnamed(&mut self) -> Option<Ticket> {
+        if self.waiting.len() + self.closing.len() >= self.places.hard_places {
+            self.squeezes.hard_places += 1;
+            return None;
+        }
+        let ticket = self.ticket();
+        self.closing.insert(ticket);
+        Some(ticket)
     }
 
     /// The verdict was bad: its address is evicted from first for a while, and the socket is
@@ -160,6 +181,11 @@ impl<S: Clone> Admission<S> {
         }
     }
 
+    /// What it may hold.
+    pub(crate) const fn bounds(&self) -> Places {
+        self.places
+    }
+
     /// Sockets that wait for a verdict.
     pub(crate) fn waiting(&self) -> usize {
         self.waiting.len()
@@ -173,6 +199,11 @@ impl<S: Clone> Admission<S> {
     /// How long the oldest socket has waited, in milliseconds.
     pub(crate) fn oldest_ms(&self, now: Time) -> u64 {
         self.waiting.first_key_value().map_or(0, |(_, oldest)| now.since(oldest.since))
+    }
+
+    /// Who found no place, or lost it, so far.
+    pub(crate) const fn squeezes(&self) -> Squeezes {
+        self.squeezes
     }
 
     /// The addresses that hold most, with what they hold, at most `count`.
@@ -224,6 +255,7 @@ impl<S: Clone> Admission<S> {
     fn evict(&mut self, victim: Ticket) -> Option<S> {
         let Waiting { seat, .. } = self.unseat(victim)?;
         self.closing.insert(victim);
+        self.squeezes.evicted += 1;
         Some(seat)
     }
 

@@ -29,17 +29,11 @@ fn full(now: Time) -> Admission<u16> {
 }
 
 fn evicted<S: std::fmt::Debug>(decision: Decision<S>) -> S {
-    match decision {
-        Decision::Replace { evicted, .. } => evicted,
-        other => panic!("{other:?}"),
-    }
+    if let Decision::Replace { evicted, .. } = decision { evicted } else { panic!("{decision:?}") }
 }
 
 fn refused<S: std::fmt::Debug>(decision: Decision<S>) -> Cap {
-    match decision {
-        Decision::Refuse { cap, .. } => cap,
-        other => panic!("{other:?}"),
-    }
+    if let Decision::Refuse { cap, .. } = decision { cap } else { panic!("{decision:?}") }
 }
 
 #[test]

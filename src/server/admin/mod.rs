@@ -45,6 +45,9 @@ pub(super) trait Census: Send + Sync + 'static {
 
     /// How long the server has been there, in milliseconds.
     fn up_ms(&self) -> u64;
+
+    /// The addresses that hold most places in the vestibule, and how many.
+    fn crowds(&self) -> Vec<(String, usize)>;
 }
 
 /// Serves the admin routes.

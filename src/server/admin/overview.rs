@@ -31,8 +31,14 @@ td.w { color: light-dark(#111, #eee); }
 </style>
 ";
 
-/// The page. `before` are older values, and how long ago they were taken, in milliseconds.
-pub(super) fn overview(sheet: &Sheet, up_ms: u64, before: Option<(u64, &Sheet)>) -> String {
+/// The page. `before` are older values, and how long ago they were taken, in milliseconds;
+/// `crowds` are the addresses that hold most places in the vestibule.
+pub(super) fn overview(
+    sheet: &Sheet,
+    up_ms: u64,
+    before: Option<(u64, &Sheet)>,
+    crowds: &[(String, usize)],
+) -> String {
     let mut text = String::with_capacity(16 * 1_024);
     let state = match (sheet.total(Metric::Draining), sheet.total(Metric::Ready)) {
         (0, 0) => "not ready",
@@ -55,6 +61,7 @@ pub(super) fn overview(sheet: &Sheet, up_ms: u64, before: Option<(u64, &Sheet)>)
         let _ = writeln!(text, "<li><b>{value}</b>{words}</li>");
     }
     text.push_str("</ul>\n");
+    addresses(&mut text, crowds);
     table(&mut text, sheet, before);
     text.push_str("</body>\n</html>\n");
     text
@@ -76,6 +83,25 @@ fn tiles(sheet: &Sheet, before: Option<(u64, &Sheet)>) -> Vec<(String, &'static 
         (rate(Metric::Deliveries), "deliveries a second"),
         (bytes(sheet.total(Metric::ResidentMemory)), "of memory"),
     ]
+}
+
+/// Who holds most places. The metrics give no addresses: each would be a series of its own.
+fn addresses(text: &mut String, crowds: &[(String, usize)]) {
+    if crowds.is_empty() {
+        return;
+    }
+    text.push_str(
+        "<table>\n<tr><th>Holds most places without a verdict</th>\
+         <th class=\"n\">Sockets</th></tr>\n",
+    );
+    for (address, held) in crowds {
+        let _ = writeln!(
+            text,
+            "<tr><td class=\"w\">{}</td><td class=\"n\">{held}</td></tr>",
+            escaped(address)
+        );
+    }
+    text.push_str("</table>\n");
 }
 
 fn table(text: &mut String, sheet: &Sheet, before: Option<(u64, &Sheet)>) {
@@ -198,17 +224,18 @@ mod tests {
         recorder.add(Count::Published, 24_690);
         let mut sheet = metrics.sheet();
         sheet.set(Reading::Ready, 1);
-        let page = overview(&sheet, 61_000, Some((2_000, &old)));
+        let page = overview(&sheet, 61_000, Some((2_000, &old)), &[("192.0.2.7".to_owned(), 31)]);
         for wanted in [
             "Vestibule 0.1.0: ready",
             "Up for 1 min 1 s.",
             "<b>1</b>connections signed in",
             "<b>12,345</b>messages a second",
+            "<td class=\"w\">192.0.2.7</td><td class=\"n\">31</td>",
             "<td class=\"n\">24,700</td><td class=\"n\">12,345</td>",
         ] {
             assert!(page.contains(wanted), "{wanted} is missing in\n{page}");
         }
         assert!(!page.contains("vestibule_deliveries_total"), "a zero");
-        assert!(overview(&sheet, 0, None).contains("<b>\u{2026}</b>messages a second"));
+        assert!(overview(&sheet, 0, None, &[]).contains("<b>\u{2026}</b>messages a second"));
     }
 }

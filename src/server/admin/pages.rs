@@ -72,7 +72,7 @@ impl Admin {
         }
         drop(before);
         let rates = rates.as_ref().map(|(ms, old)| (*ms, &**old));
-        let text = overview(&sheet, self.census.up_ms(), rates);
+        let text = overview(&sheet, self.census.up_ms(), rates, &self.census.crowds());
         let mut response = page(StatusCode::OK, "text/html; charset=utf-8", text.into());
         let headers = response.headers_mut();
         headers.insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY));

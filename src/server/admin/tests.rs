@@ -36,6 +36,10 @@ impl Census for Counted {
     fn up_ms(&self) -> u64 {
         61_000
     }
+
+    fn crowds(&self) -> Vec<(String, usize)> {
+        vec![("192.0.2.7".to_owned(), 31)]
+    }
 }
 
 fn admin(key: Option<AdminKey>) -> Admin {

@@ -36,8 +36,10 @@ pub(crate) enum Refusal {
     Origin,
     /// The server stops.
     Draining,
-    /// No place is free.
+    /// The server has no connection to spare.
     Full,
+    /// Too many sockets wait for their verdict, or are being closed.
+    Crowded,
 }
 
 #[derive(Serialize)]
@@ -49,7 +51,7 @@ struct Body {
 impl Refusal {
     /// Every refusal.
     #[cfg(test)]
-    pub(super) const ALL: [Self; 15] = [
+    pub(super) const ALL: [Self; 16] = [
         Self::ProxyHeader,
         Self::Malformed,
         Self::HeadTooLarge,
@@ -65,6 +67,7 @@ impl Refusal {
         Self::Origin,
         Self::Draining,
         Self::Full,
+        Self::Crowded,
     ];
 
     /// The complete response: status, headers and a JSON body that says why. The connection
@@ -116,6 +119,7 @@ impl Refusal {
             Self::Origin => Handshake::Origin,
             Self::Draining => Handshake::Draining,
             Self::Full => Handshake::Full,
+            Self::Crowded => Handshake::Crowded,
         }
     }
 
@@ -133,7 +137,7 @@ impl Refusal {
             Self::Method => "405 Method Not Allowed",
             Self::UpgradeRequired | Self::WebSocketVersion => "426 Upgrade Required",
             Self::HeadTooLarge => "431 Request Header Fields Too Large",
-            Self::Draining | Self::Full => "503 Service Unavailable",
+            Self::Draining | Self::Full | Self::Crowded => "503 Service Unavailable",
         }
     }
 
@@ -145,7 +149,9 @@ impl Refusal {
             Self::WebSocketVersion => {
                 vec![upgrade, ("Sec-WebSocket-Version", "13".to_owned())]
             }
-            Self::Draining | Self::Full => vec![("Retry-After", RETRY_AFTER_S.to_string())],
+            Self::Draining | Self::Full | Self::Crowded => {
+                vec![("Retry-After", RETRY_AFTER_S.to_string())]
+            }
             Self::ProxyHeader
             | Self::Malformed
             | Self::HeadTooLarge
@@ -204,6 +210,9 @@ impl Refusal {
             Self::Origin => ("origin_not_allowed", "Pages of this origin may not connect here."),
             Self::Draining => ("draining", "The server is going away; connect again shortly."),
             Self::Full => ("overloaded", "The server is full; connect again later."),
+            Self::Crowded => {
+                ("overloaded", "Too many connections wait for their sign-in; connect again later.")
+            }
         }
     }
 }
