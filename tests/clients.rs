@@ -250,3 +250,34 @@ fn clients_load_bots_fail_on_what_is_refused() {
     assert_ne!(report["refused"], 0, "{report}");
     assert_eq!(report["clean"], false);
 }
+
+/// A few seconds of the cut bots; only what is lost counts, not how long anything took.
+fn cut_bots(more: &[&str]) -> (Option<i32>, serde_json::Value) {
+    let args = "--clients 60 --rooms 6 --rate 1 --duration 5 --ramp-up 0.2 \
+        --shortest 0.1 --longest 1.5 --backoff 0.2 --json";
+    let output = quiet(example("cut_bots"))
+        .args(args.split_whitespace())
+        .args(more)
+        .output()
+        .expect("the cut bots");
+    let report = serde_json::from_slice(&output.stdout)
+        .unwrap_or_else(|why| panic!("{why}: {}", String::from_utf8_lossy(&output.stderr)));
+    (output.status.code(), report)
+}
+
+#[test]
+fn clients_cut_bots_find_nothing_lost() {
+    let (code, report) = cut_bots(&[]);
+    assert_eq!((code, &report["clean"]), (Some(0), &true.into()), "{report}");
+    for what in ["cuts", "replayed", "duplicates_acknowledged", "recovered_true"] {
+        assert_ne!(report[what], 0, "{what}: the run has tried nothing, {report}");
+    }
+}
+
+#[test]
+fn clients_cut_bots_fail_on_what_a_short_history_has_lost() {
+    let server = Program::serve(&[("VESTIBULE_ROOMS__HISTORY__COUNT", "1")]);
+    let (code, report) = cut_bots(&["--url", &server.url, "--secret", SECRET]);
+    assert_eq!((code, &report["clean"]), (Some(1), &false.into()), "{report}");
+    assert_ne!(report["faults"]["lost"], 0, "{report}");
+}
