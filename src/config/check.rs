@@ -21,7 +21,7 @@ pub(super) fn check(raw: RawConfig) -> Result<Config, ConfigError> {
     let demo = check.truth("demo");
     let auth = check.auth();
     let session = check.session();
-    let rooms = check.rooms();
+    let rooms = check.rooms(session.message_bytes);
     let origins = check.origins();
     let places = check.places();
     let accepts_per_s = check.small("gate.accepts_per_s");
@@ -88,10 +88,15 @@ impl Check {
             self.missing(key, "is no number of the table of keys");
             return 0;
         };
+        self.optional(key).unwrap_or(default)
+    }
+
+    /// A number in its range, if it is set.
+    pub(super) fn optional(&mut self, key: &str) -> Option<u64> {
         let Some(Sourced { value: Value::Integer(number), origin }) = self.raw.take(key) else {
-            return default;
+            return None;
         };
-        self.in_range(key, number, origin).unwrap_or(default)
+        self.in_range(key, number, origin)
     }
 
     /// `number` as the table of keys wants it; else it is reported.
@@ -114,9 +119,22 @@ impl Check {
         u32::try_from(self.integer(key)).unwrap_or(u32::MAX)
     }
 
+    /// [`Check::optional`] for what fits 32 bits.
+    pub(super) fn optional_small(&mut self, key: &str) -> Option<u32> {
+        self.optional(key).map(|number| u32::try_from(number).unwrap_or(u32::MAX))
+    }
+
     /// False unless it is set to true.
     pub(super) fn truth(&mut self, key: &str) -> bool {
-        self.raw.take(key).is_some_and(|of| matches!(of.value, Value::Boolean(true)))
+        self.truth_unless(key, false)
+    }
+
+    /// What it is set to, or `unset`.
+    pub(super) fn truth_unless(&mut self, key: &str, unset: bool) -> bool {
+        match self.raw.take(key) {
+            Some(Sourced { value: Value::Boolean(truth), .. }) => truth,
+            Some(Sourced { value: Value::Text(_) | Value::Integer(_), .. }) | None => unset,
+        }
     }
 
     pub(super) fn text(&mut self, key: &str) -> Option<(String, Origin)> {

@@ -301,7 +301,11 @@ impl Walk<'_> {
                 }
             }
             (Node::Table, _) => {
-                self.wrong(at, path, format!("is a table: write [{}]", path.join(".")));
+                // A header means the last entry of a list, without its number.
+                let names: Vec<&str> =
+                    segments.iter().copied().filter(|name| keys::index(name).is_none()).collect();
+                let what = format!("is a table: write [{}]", names.join("."));
+                self.wrong(at, path, what);
             }
             (Node::List, _) => self.wrong(at, path, "is a list: write [\"...\", \"...\"]".into()),
             (Node::Tables, _) => {

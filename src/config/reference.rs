@@ -17,7 +17,7 @@ prints a file to begin with. Unknown keys are refused; of the environment, names
 
 In the environment a list is set entry by entry, numbered from 0, as the names below show. In a
 file each `[[issuer]]` begins one more issuer, up to 64, and each `[[rooms.rule]]` one more rule, up
-to 256. [tokens.md](tokens.md) says what a token must look like and has recipes for issuers;
+to 255. [tokens.md](tokens.md) says what a token must look like and has recipes for issuers;
 [keys.md](keys.md) says where keys come from and how long they count.
 
 This document is made from the program's own table of keys: `vestibule config reference` prints it.

@@ -3,13 +3,23 @@
 use super::check::Check;
 use crate::protocol::{
     grant::Pattern,
-    room_rules::{Access, HistoryBounds, RoomRule, RoomRules, RoomTerms},
+    room_rules::{Access, HistoryBounds, RoomRate, RoomRule, RoomRules, RoomTerms, SlowConsumer},
 };
 
 const ACCESS: &[(&str, Access)] = &[("open", Access::Open), ("granted", Access::Granted)];
+const SLOW_CONSUMER: &[(&str, SlowConsumer)] =
+    &[("catch_up", SlowConsumer::CatchUp), ("close", SlowConsumer::Close)];
+
+/// What a rule takes over, or may not go beyond.
+#[derive(Clone, Copy)]
+struct Above {
+    history: HistoryBounds,
+    message_bytes: u32,
+}
 
 impl Check {
-    pub(super) fn rooms(&mut self) -> Option<RoomRules> {
+    /// `message_bytes` is the most that any session may send.
+    pub(super) fn rooms(&mut self, message_bytes: u32) -> Option<RoomRules> {
         let count = self.raw.len("rooms.rule");
         if count > RoomRules::MAX {
             let what = format!("{count} are set: up to {} are taken", RoomRules::MAX);
@@ -17,7 +27,8 @@ impl Check {
             return None;
         }
         let history = self.history();
-        let rules: Vec<_> = (0..count).map(|at| self.rule(at, history)).collect();
+        let above = Above { history, message_bytes };
+        let rules: Vec<_> = (0..count).map(|at| self.rule(at, above)).collect();
         let default = if count > 0 && self.raw.origin("rooms.default").is_none() {
             // Who names some rooms has thought of the others: they stay closed.
             Some(Access::Granted)
@@ -47,7 +58,7 @@ impl Check {
         self.word("rooms.default", ACCESS)
     }
 
-    fn rule(&mut self, at: usize, history: HistoryBounds) -> Option<RoomRule> {
+    fn rule(&mut self, at: usize, above: Above) -> Option<RoomRule> {
         let place = format!("rooms.rule.{at}");
         let pattern = self.pattern(&place, at);
         let key = format!("{place}.access");
@@ -57,7 +68,53 @@ impl Check {
             self.raw.problem(origin, &key, what.to_owned());
         }
         let access = self.word(&key, ACCESS);
-        Some(RoomRule { pattern: pattern?, terms: RoomTerms::new(access?).with_history(history) })
+        let ephemeral = self.truth_unless(&format!("{place}.ephemeral"), true);
+        let message_bytes = self.room_message_bytes(&place, above.message_bytes);
+        let rate = self.room_rate(&place);
+        let slow_consumer = self.word(&format!("{place}.slow_consumer"), SLOW_CONSUMER);
+        let history = self.room_history(&place, above.history);
+        let terms = RoomTerms {
+            access: access?,
+            history,
+            ephemeral,
+            message_bytes,
+            rate,
+            slow_consumer: slow_consumer.unwrap_or_default(),
+        };
+        Some(RoomRule { pattern: pattern?, terms })
+    }
+
+    fn room_history(&mut self, place: &str, everywhere: HistoryBounds) -> HistoryBounds {
+        let mut bound = |name: &str| self.optional(&format!("{place}.history.{name}"));
+        let size = |bound: u64| usize::try_from(bound).unwrap_or(usize::MAX);
+        HistoryBounds {
+            count: bound("count").map_or(everywhere.count, size),
+            age_ms: bound("age_ms").unwrap_or(everywhere.age_ms),
+            bytes: bound("bytes").map_or(everywhere.bytes, size),
+        }
+    }
+
+    fn room_message_bytes(&mut self, place: &str, most: u32) -> Option<u32> {
+        let key = format!("{place}.message_bytes");
+        let origin = self.raw.origin(&key).cloned();
+        let bytes = self.optional_small(&key)?;
+        if bytes > most {
+            let what = format!("{bytes} is over limits.message_bytes, which is {most}");
+            self.raw.problem(origin?, &key, what);
+        }
+        Some(bytes)
+    }
+
+    fn room_rate(&mut self, place: &str) -> Option<RoomRate> {
+        let (key, burst_key) = (format!("{place}.messages_per_s"), format!("{place}.burst"));
+        let (origin, named) = (self.raw.origin(&burst_key).cloned(), self.raw.get(&key).is_some());
+        let (messages_per_s, burst) = (self.optional_small(&key), self.optional_small(&burst_key));
+        if let Some(origin) = origin.filter(|_| !named) {
+            let what = "needs messages_per_s beside it: a burst is part of a rate".to_owned();
+            self.raw.problem(origin, &burst_key, what);
+        }
+        let messages_per_s = messages_per_s?;
+        Some(RoomRate { messages_per_s, burst: burst.unwrap_or(messages_per_s) })
     }
 
     fn pattern(&mut self, place: &str, at: usize) -> Option<Pattern> {

@@ -34,7 +34,7 @@ pub fn template() -> String {
         if place != table {
             table = place;
             // An entry without what it needs would be wrong: it begins where somebody wants one.
-            let optional = place == "rooms.rule.#";
+            let optional = place.starts_with("rooms.rule.#");
             line(&mut text, &format!("{}{}", if optional { "#" } else { "" }, header(place)));
         }
         describe(&mut text, key);

@@ -309,7 +309,7 @@ fn unknown_keys_are_refused_with_the_nearest_known_one() {
         ),
         (
             "[[rooms.rule]]\nhistory = 5",
-            "v.toml:2: rooms.rule.0.history: unknown key; known here: match, access",
+            "v.toml:2: rooms.rule.0.history: is a table: write [rooms.rule.history]",
         ),
         (
             "[auth.deadline_ms]\nx = 5",

@@ -96,6 +96,17 @@ pub struct RoomRule {
     pub terms: RoomTerms,
 }
 
+/// Which rule counts in a room: quicker to keep than to find.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct RuleNumber(u8);
+
+impl Default for RuleNumber {
+    /// No rule matches.
+    fn default() -> Self {
+        Self(u8::MAX)
+    }
+}
+
 /// All rules: the first one whose pattern matches counts.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RoomRules {
@@ -106,9 +117,10 @@ pub struct RoomRules {
 
 impl RoomRules {
     /// The most rules of a server.
-    pub const MAX: usize = 256;
+    pub const MAX: usize = u8::MAX as usize;
 
-    /// These rules in this order; `default` where none matches.
+    /// These rules in this order, of which the first [`MAX`](Self::MAX) count; `default` where none
+    /// matches.
     pub fn new(rules: Vec<RoomRule>, default: RoomTerms) -> Self {
         Self { rules: rules.into(), default }
     }
@@ -140,8 +152,20 @@ impl RoomRules {
 
     /// What holds in `room`.
     pub fn terms(&self, room: RoomRef<'_>) -> &RoomTerms {
-        let rule = self.rules.iter().find(|rule| rule.pattern.matches(room));
-        rule.map_or(&self.default, |rule| &rule.terms)
+        self.numbered(self.number(room))
+    }
+
+    /// Which rule counts in `room`.
+    pub fn number(&self, room: RoomRef<'_>) -> RuleNumber {
+        let counting = self.rules.iter().take(Self::MAX);
+        let mut numbers = (0..u8::MAX).zip(counting);
+        let found = numbers.find(|(_, rule)| rule.pattern.matches(room));
+        found.map_or(RuleNumber::default(), |(number, _)| RuleNumber(number))
+    }
+
+    /// What holds where the rule of this number counts; it was found in these rules.
+    pub fn numbered(&self, number: RuleNumber) -> &RoomTerms {
+        self.rules.get(usize::from(number.0)).map_or(&self.default, |rule| &rule.terms)
     }
 
     /// Who may enter `room`.

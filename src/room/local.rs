@@ -8,7 +8,7 @@ use super::{
     inbox::{Credit, Item},
     member::{ConnKey, Cursor, JoinTicket, LeaveTicket, Member, RoomPlace},
 };
-use crate::outbox::Delivery;
+use crate::{outbox::Delivery, protocol::room_rules::SlowConsumer};
 use slab::Slab;
 use std::{collections::VecDeque, sync::Arc};
 
@@ -51,7 +51,7 @@ pub(crate) trait Audience<L> {
     /// A leave took effect, everything of the room is queued: answers it and returns the place
     /// that becomes free.
     fn left(&mut self, ticket: LeaveTicket, room: &Room<L>) -> Option<usize>;
-    /// The history no longer covers `member`: it has to go.
+    /// `member` does not keep up, and nothing is left to bridge that: it has to go.
     fn lost(&mut self, member: ConnKey);
     /// Gives the credit of a served message back.
     fn release(&mut self, credit: Credit);
@@ -79,6 +79,8 @@ pub(crate) struct LocalRoom<L> {
     next_seq: u64,
     pending: VecDeque<Item>,
     batch: Batch,
+    /// What becomes of members without space for what is delivered.
+    pub(crate) slow_consumer: SlowConsumer,
     /// Whether it stands in the worker's list of rooms to serve.
     pub(crate) is_active: bool,
 }
@@ -93,7 +95,7 @@ struct Batch {
 
 impl<L> LocalRoom<L> {
     /// A room without members on this worker.
-    pub(crate) fn new(room: Arc<Room<L>>) -> Self {
+    pub(crate) fn new(room: Arc<Room<L>>, slow_consumer: SlowConsumer) -> Self {
         Self {
             room,
             members: Slab::new(),
@@ -102,6 +104,7 @@ impl<L> LocalRoom<L> {
             next_seq: 1,
             pending: VecDeque::new(),
             batch: Batch::default(),
+            slow_consumer,
             is_active: false,
         }
     }
@@ -214,7 +217,10 @@ impl<L> LocalRoom<L> {
             if let Some(missed) = self.batch.deliveries.get(taken) {
                 member.cursor = Cursor::CatchingUp { next_seq: missed.seq };
                 self.behind.push(place);
-                audience.fell_behind(member.connection);
+                match self.slow_consumer {
+                    SlowConsumer::CatchUp => audience.fell_behind(member.connection),
+                    SlowConsumer::Close => audience.lost(member.connection),
+                }
             }
         }
         self.end_batch(audience);

@@ -3,22 +3,25 @@
 use crate::protocol::time::Time;
 use std::collections::VecDeque;
 
-/// The faults of the last window. It owns memory only once there is a fault.
+/// The faults of the last window. It owns memory, and more than a pointer, only once there is a
+/// fault: few sessions ever make one.
 #[derive(Debug, Default)]
-pub(super) struct Budget(VecDeque<Time>);
+#[expect(clippy::box_collection, reason = "a pointer for the many that never need it")]
+pub(super) struct Budget(Option<Box<VecDeque<Time>>>);
 
 impl Budget {
     /// Counts a fault. Fails with the milliseconds until the window forgives one if this is number
     /// `limit` within `window_ms`; a limit of 0 fails as 1 does.
     pub(super) fn spend(&mut self, now: Time, window_ms: u64, limit: u32) -> Result<(), u64> {
-        while self.0.front().is_some_and(|&fault| now.since(fault) >= window_ms) {
-            self.0.pop_front();
+        let faults = self.0.get_or_insert_default();
+        while faults.front().is_some_and(|&fault| now.since(fault) >= window_ms) {
+            faults.pop_front();
         }
-        self.0.push_back(now);
-        if self.0.len() < limit as usize {
+        faults.push_back(now);
+        if faults.len() < limit as usize {
             return Ok(());
         }
-        let oldest = self.0.pop_front().unwrap_or(now);
+        let oldest = faults.pop_front().unwrap_or(now);
         Err(window_ms.saturating_sub(now.since(oldest)))
     }
 }
@@ -43,6 +46,6 @@ mod tests {
         for ms in 0..100 {
             let _ = budget.spend(Time::from_ms(ms), 1_000, 5);
         }
-        assert!(budget.0.len() < 5);
+        assert!(budget.0.unwrap().len() < 5);
     }
 }

@@ -1,6 +1,8 @@
-//! Rates of requests: one bucket for each kind, and how often in a row they refused.
+//! Rates of requests: one bucket for each kind, and how often in a row they refused; and one for
+//! each room whose rules say how fast a member may publish.
 
-use crate::protocol::time::Time;
+use crate::protocol::{room_name::RoomName, time::Time};
+use std::collections::BTreeMap;
 
 /// What a request draws on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -64,11 +66,33 @@ impl Rates {
     }
 }
 
+/// The buckets of rooms that have a rate of their own. A bucket outlives the membership until it
+/// is empty, so that leaving and joining again fills nothing up; each takes in at most what the
+/// rate of the connection let through, which bounds how many there are.
+#[derive(Debug, Default)]
+#[expect(clippy::box_collection, reason = "a pointer for the many that never need it")]
+pub(super) struct RoomRates(Option<Box<BTreeMap<RoomName, Bucket>>>);
+
+impl RoomRates {
+    /// Takes one in `room`, or says in how many milliseconds there will be one.
+    pub(super) fn take(&mut self, room: &RoomName, now: Time, rate: Rate) -> Result<(), u64> {
+        let buckets = self.0.get_or_insert_default();
+        if !buckets.contains_key(room) {
+            buckets.retain(|_, bucket| !bucket.is_empty(now));
+        }
+        buckets.entry(room.clone()).or_default().take(now, rate)
+    }
+}
+
 /// A leaky bucket as one number (GCRA): when it will be empty, in microseconds.
 #[derive(Debug, Default)]
 struct Bucket(u64);
 
 impl Bucket {
+    fn is_empty(&self, now: Time) -> bool {
+        self.0 <= now.as_ms().saturating_mul(1_000)
+    }
+
     /// Takes one, or says in how many milliseconds there will be one, rounded up.
     fn take(&mut self, now: Time, rate: Rate) -> Result<(), u64> {
         let now = now.as_ms().saturating_mul(1_000);
@@ -114,6 +138,23 @@ mod tests {
         assert_eq!(row(rates.control(at(0), tight)), Err(2));
         assert_eq!(row(rates.request(Kind::Join, at(0), tight)), Ok(()));
         assert_eq!(row(rates.request(Kind::Join, at(0), tight)), Err(1));
+    }
+
+    #[test]
+    fn rooms_have_buckets_of_their_own_until_these_are_empty() {
+        let mut rates = RoomRates::default();
+        let (at, rate) = (Time::from_ms, Rate { per_s: 1, burst: 2 });
+        let name = |number: u64| RoomName::parse(&format!("room:{number}")).unwrap();
+        for number in 0..3 {
+            assert_eq!(rates.take(&name(number), at(0), rate), Ok(()));
+            assert_eq!(rates.take(&name(number), at(0), rate), Ok(()));
+            assert_eq!(rates.take(&name(number), at(0), rate), Err(1_000));
+        }
+        assert_eq!(rates.take(&name(0), at(1_000), rate), Ok(()));
+        // The others are empty at 2 s, the first one at 3 s.
+        assert_eq!(rates.take(&name(9), at(2_000), rate), Ok(()));
+        let left: Vec<_> = rates.0.unwrap().into_keys().collect();
+        assert_eq!(left, [name(0), name(9)]);
     }
 
     proptest! {

@@ -10,13 +10,12 @@ use super::{
     passes::Entering,
     rates::{Kind, Over, Rate, Rates},
     refresh::Pending,
-    rooms::{Rooms, granted},
+    rooms::{Rooms, Standing},
     turn::{About, Echo, End, Turn, Verdict, recall, refusal},
 };
 use crate::protocol::{
     close_code::CloseCode,
     error_code::ErrorCode,
-    grant::Permissions,
     identity::{Login, Signer},
     limits::SessionLimits,
     room_name::RoomRef,
@@ -163,9 +162,9 @@ impl Ready {
             && self.in_flight.len() < limits.in_flight.min(u16::MAX.into()) as usize
     }
 
-    /// What the login in force allows in `room`.
-    pub(super) fn granted(&self, about: &About, room: RoomRef<'_>) -> Permissions {
-        granted(&about.rules.rooms, &self.login, room)
+    /// What rules and login say about `room`.
+    pub(super) fn standing(&self, about: &About, room: RoomRef<'_>) -> Standing {
+        Standing::new(&about.rules.rooms, &self.login, room)
     }
 
     /// The session's limits, for `auth_ok`.

@@ -6,7 +6,7 @@ use super::{
     passes::dismiss,
     ready::{Ready, refuse},
     requests::Stop,
-    rooms::granted,
+    rooms::Standing,
     turn::{Echo, End, Turn, Verdict, keep, recall, refusal},
 };
 use crate::protocol::{
@@ -175,7 +175,7 @@ impl Ready {
     /// The right to join is the right to stay: ends every membership that lost it.
     fn lose_rooms(&mut self, turn: &mut Turn<'_, '_>) {
         let (rules, login) = (&turn.about.rules.rooms, &self.login);
-        let lost = self.rooms.reassess(|room| granted(rules, login, room));
+        let lost = self.rooms.reassess(|room| Standing::new(rules, login, room));
         dismiss(turn, lost, ErrorCode::Forbidden);
     }
 }

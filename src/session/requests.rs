@@ -3,7 +3,7 @@
 use super::{
     Action,
     in_flight::Ask,
-    rates::Kind,
+    rates::{Kind, Rate},
     ready::{Ready, refuse},
     turn::{Echo, End, Turn, echo, refusal, refusal_because},
 };
@@ -15,7 +15,8 @@ use crate::protocol::{
     grant::Permission,
     identity::Pass,
     json::Raw,
-    room_name::{RoomRef, RoomText},
+    room_name::{RoomName, RoomRef, RoomText},
+    room_rules::{RoomRate, RuleNumber},
     server_message::{ErrorMessage, ServerMessage},
 };
 
@@ -63,6 +64,8 @@ struct Post<'a> {
     room: RoomText<'a>,
     payload: Raw<'a>,
     idempotency_key: Option<IdempotencyKey<'a>>,
+    /// Of the whole message.
+    bytes: usize,
 }
 
 impl Ready {
@@ -75,7 +78,7 @@ impl Ready {
         let judged = match decode(text) {
             Ok(message) => {
                 let room = room_of(&message.body);
-                self.request(turn, message).map_err(|stop| stop.about(room))
+                self.request(turn, message, text.len()).map_err(|stop| stop.about(room))
             }
             Err(fault) => self.fault(turn, fault),
         };
@@ -91,6 +94,7 @@ impl Ready {
         &mut self,
         turn: &mut Turn<'_, 'a>,
         message: ClientMessage<'a>,
+        bytes: usize,
     ) -> Result<(), Stop<'a>> {
         let id = echo(message.id);
         let id = self.within_rate(turn, kind(&message.body), id)?;
@@ -115,7 +119,7 @@ impl Ready {
             }
             Body::Message { ephemeral: true, .. } => Err(unsupported(id)),
             Body::Message { room, payload, idempotency_key, ephemeral: false } => {
-                self.publish(turn, id, Post { room, payload, idempotency_key })
+                self.publish(turn, id, Post { room, payload, idempotency_key, bytes })
             }
             Body::Ping { payload } => {
                 turn.send(ServerMessage::Pong { id, payload });
@@ -192,7 +196,7 @@ impl Ready {
             return Ok(());
         }
         let may = member.map_or_else(
-            || self.granted(turn.about, room).contains(Permission::Join),
+            || self.standing(turn.about, room).granted.contains(Permission::Join),
             |member| member.may(Permission::Join),
         );
         if !may {
@@ -212,8 +216,8 @@ impl Ready {
         let Entry { id, room, since } = entry;
         let since_lost = since.is_some() && !turn.about.offers("recovery");
         let since = since.filter(|_| !since_lost);
-        let granted = self.granted(turn.about, room);
-        let (room, basis) = self.rooms.join(room, granted, pass);
+        let standing = self.standing(turn.about, room);
+        let (room, basis) = self.rooms.join(room, standing, pass);
         let key = self.in_flight.open(id, room.clone(), Ask::Join { since_lost, basis });
         turn.act(Action::Join { key, room, since });
     }
@@ -246,11 +250,40 @@ impl Ready {
         if !member.may(Permission::Send) {
             return Err(Stop::Refuse(refusal(ErrorCode::Forbidden, id)));
         }
-        let room = room.clone();
+        let (room, rule) = (room.clone(), member.rule());
+        let id = self.within_terms(turn, id, &room, (rule, post.bytes))?;
         let Post { payload, idempotency_key, .. } = post;
         let key = self.in_flight.open(id, room.clone(), Ask::Publish);
         turn.act(Action::Publish { key, room, payload, idempotency_key });
         Ok(())
+    }
+}
+
+impl Ready {
+    /// Whether a message of so many bytes may be published in `room` now, where this rule counts;
+    /// hands the id back. Its refusals make no row: the rate of the connection bounds them.
+    fn within_terms<'a>(
+        &mut self,
+        turn: &Turn<'_, 'a>,
+        id: Echo<'a>,
+        room: &RoomName,
+        (rule, bytes): (RuleNumber, usize),
+    ) -> Result<Echo<'a>, Stop<'a>> {
+        let terms = turn.about.rules.rooms.numbered(rule);
+        if let Some(most) = terms.message_bytes.filter(|most| bytes > *most as usize) {
+            let why = format!("A message in this room has up to {most} bytes. Send a smaller one.");
+            return Err(Stop::Refuse(refusal_because(ErrorCode::TooBig, id, why)));
+        }
+        let Some(RoomRate { messages_per_s: per_s, burst }) = terms.rate else { return Ok(id) };
+        match self.rooms.rates.take(room, turn.now.time, Rate { per_s, burst }) {
+            Ok(()) => Ok(id),
+            Err(after_ms) => {
+                let why = "Too many messages in this room. Send again after `retry_after_ms`.";
+                let mut error = refusal_because(ErrorCode::RateLimited, id, why);
+                error.retry_after_ms = Some(after_ms);
+                Err(Stop::Refuse(error))
+            }
+        }
     }
 }
 

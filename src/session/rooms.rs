@@ -1,11 +1,11 @@
 //! Memberships of one session, as its requests and their outcomes tell, and its rights in them.
 
-use super::in_flight::Basis;
+use super::{in_flight::Basis, rates::RoomRates};
 use crate::protocol::{
     grant::{Permission, Permissions},
     identity::{Login, Pass, Signer},
     room_name::{RoomName, RoomRef},
-    room_rules::{Access, RoomRules},
+    room_rules::{Access, RoomRules, RuleNumber},
     time::Wall,
 };
 use std::collections::BTreeMap;
@@ -19,11 +19,13 @@ pub(super) struct Rooms {
     members: BTreeMap<RoomName, Member>,
     /// No room token ends before this.
     next_end: Wall,
+    /// How fast the session publishes where a rule says more than its limits do.
+    pub(super) rates: RoomRates,
 }
 
 impl Default for Rooms {
     fn default() -> Self {
-        Self { members: BTreeMap::new(), next_end: NEVER }
+        Self { members: BTreeMap::new(), next_end: NEVER, rates: RoomRates::default() }
     }
 }
 
@@ -39,11 +41,34 @@ pub(super) struct Member {
     wanted: bool,
     /// The last outcome was a join.
     joined: bool,
-    /// What rules and login allow here: they do not change between two refreshes.
-    granted: Permissions,
+    /// What rules and login say here.
+    standing: Standing,
     /// What a room token adds, boxed because few rooms have one.
     held: Option<Box<Held>>,
 }
+
+/// What the rules of the rooms and a login say about a room, without room tokens. It holds until
+/// one of them is replaced.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Standing {
+    /// What is allowed.
+    pub(super) granted: Permissions,
+    /// Which rule counts.
+    pub(super) rule: RuleNumber,
+}
+
+impl Standing {
+    pub(super) fn new(rules: &RoomRules, login: &Login, room: RoomRef<'_>) -> Self {
+        let rule = rules.number(room);
+        let granted = match rules.numbered(rule).access {
+            Access::Open => Permissions::ALL,
+            Access::Granted => login.grant.permissions(room),
+        };
+        Self { granted, rule }
+    }
+}
+
+const _: () = assert!(size_of::<Member>() <= 16, "a session has one for each of its rooms");
 
 /// A room token in force. The membership rests on it: it ends when this does.
 #[derive(Debug)]
@@ -76,25 +101,22 @@ pub(super) struct Lost {
     pub(super) tell: bool,
 }
 
-/// What the rules of the rooms and a login allow in `room`, without room tokens.
-pub(super) fn granted(rules: &RoomRules, login: &Login, room: RoomRef<'_>) -> Permissions {
-    match rules.access(room) {
-        Access::Open => Permissions::ALL,
-        Access::Granted => login.grant.permissions(room),
-    }
-}
-
 impl Member {
+    /// Which rule counts here.
+    pub(super) const fn rule(&self) -> RuleNumber {
+        self.standing.rule
+    }
+
     /// Whether a request of now may do this.
     pub(super) fn may(&self, permission: Permission) -> bool {
         let held = self.held.as_ref().filter(|held| !held.leaving);
         let allow = held.map_or(Permissions::NONE, |held| held.allow);
-        (self.granted | allow).contains(permission)
+        (self.standing.granted | allow).contains(permission)
     }
 
     /// Whether what was joined may stay. A room token always allows that.
     fn stays(&self) -> bool {
-        self.held.is_some() || self.granted.contains(Permission::Join)
+        self.held.is_some() || self.standing.granted.contains(Permission::Join)
     }
 }
 
@@ -113,7 +135,7 @@ impl Rooms {
     pub(super) fn join(
         &mut self,
         room: RoomRef<'_>,
-        granted: Permissions,
+        standing: Standing,
         pass: Option<&Pass>,
     ) -> (RoomName, Basis) {
         let name = self.members.get_key_value(room.as_str()).map(|(name, _)| name.clone());
@@ -121,7 +143,7 @@ impl Rooms {
         let member = self.members.entry(name.clone()).or_default();
         member.wanted = true;
         member.joins = member.joins.saturating_add(1);
-        member.granted = granted;
+        member.standing = standing;
         if let Some(pass) = pass {
             let held = Held::from(pass);
             self.next_end = self.next_end.min(held.ends_at);
@@ -177,12 +199,12 @@ impl Rooms {
         });
     }
 
-    /// A newer login is in force, which allows what `granted` says: takes out every joined room
+    /// A newer login is in force, or newer rules, which make of each room what `judge` says: takes out every joined room
     /// without the right to stay. A join on its way is judged again when it took effect.
-    pub(super) fn reassess(&mut self, granted: impl Fn(RoomRef<'_>) -> Permissions) -> Vec<Lost> {
+    pub(super) fn reassess(&mut self, judge: impl Fn(RoomRef<'_>) -> Standing) -> Vec<Lost> {
         let mut lost = Vec::new();
         for (room, member) in &mut self.members {
-            member.granted = granted(room.borrowed());
+            member.standing = judge(room.borrowed());
             if member.joined && !member.stays() {
                 lost.push(Lost { room: room.clone(), joined: true, tell: member.wanted });
             }

@@ -35,7 +35,7 @@ pub(crate) struct Core {
     pub(super) connections: Slab<Box<Connection>>,
     pub(super) rooms: Rooms,
     pub(super) desk: Desk,
-    terms: Terms,
+    pub(super) terms: Terms,
     clock: Clock,
     wheel: Wheel,
     fired: Vec<u32>,

@@ -5,6 +5,7 @@ use crate::{
     broker::Delivery,
     connection::{Connection, Departure, Desk},
     metrics::Count,
+    protocol::room_rules::RoomRules,
     relay::{RoomLog, SharedRoom},
     room::{
         Audience, ConnKey, Gap, Item, JoinTicket, LeaveTicket, LocalRoom, RoomId, RoomPlace,
@@ -83,16 +84,16 @@ impl Rooms {
         }
     }
 
-    /// Hands what was drained to the rooms. Returns the credit of messages that nobody here
-    /// waits for any more.
-    fn distribute(&mut self, mut stale: impl FnMut(Credit)) {
+    /// Hands what was drained to the rooms; `rules` say how new ones are served. Returns the credit
+    /// of messages that nobody here waits for any more.
+    fn distribute(&mut self, rules: &RoomRules, mut stale: impl FnMut(Credit)) {
         let mut items = mem::take(&mut self.items);
         for (room, item) in items.drain(..) {
             match (self.by_id.get(&room.id()), item) {
                 (Some(&at), item) => self.push(at, item),
                 (None, Item::Deliver(_, credit)) => stale(credit),
                 (None, item @ (Item::Join(_) | Item::Leave(_))) => {
-                    let at = self.open(room);
+                    let at = self.open(room, rules);
                     self.push(at, item);
                 }
             }
@@ -100,9 +101,10 @@ impl Rooms {
         self.items = items;
     }
 
-    fn open(&mut self, room: Arc<SharedRoom>) -> usize {
+    fn open(&mut self, room: Arc<SharedRoom>, rules: &RoomRules) -> usize {
         let id = room.id();
-        let at = self.rooms.insert(LocalRoom::new(room));
+        let slow_consumer = rules.terms(room.name().borrowed()).slow_consumer;
+        let at = self.rooms.insert(LocalRoom::new(room, slow_consumer));
         self.by_id.insert(id, at);
         at
     }
@@ -122,7 +124,8 @@ impl Core {
         let worker = self.desk.worker;
         shared.relay.register(worker, waker);
         shared.relay.drain(worker, &mut self.rooms.items);
-        self.rooms.distribute(|credit| shared.relay.give_back(worker, credit));
+        self.rooms
+            .distribute(&self.terms.rules.rooms, |credit| shared.relay.give_back(worker, credit));
         let mut quantum = TURN_QUANTUM;
         while quantum > 0
             && let Some(at) = self.rooms.active.pop_front()

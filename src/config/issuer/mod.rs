@@ -3,11 +3,7 @@
 mod key;
 mod together;
 
-use super::{
-    ClaimNames, IssuerConfig, KeyConfig, KeysFrom, Origin, TypePolicy,
-    check::Check,
-    raw::{Sourced, Value},
-};
+use super::{ClaimNames, IssuerConfig, KeyConfig, KeysFrom, Origin, TypePolicy, check::Check};
 use crate::{
     fetch::Address,
     protocol::{identity::Quotas, time::Wall},
@@ -122,9 +118,9 @@ impl Check {
         let names = self.claim_names(number);
         let user_prefix = self.user_prefix(&at("user_prefix"));
         let ceiling = Quotas {
-            messages_per_s: self.ceiling(&at("ceiling.messages_per_s")),
-            rooms: self.ceiling(&at("ceiling.rooms")),
-            connections: self.ceiling(&at("ceiling.connections")),
+            messages_per_s: self.optional_small(&at("ceiling.messages_per_s")),
+            rooms: self.optional_small(&at("ceiling.rooms")),
+            connections: self.optional_small(&at("ceiling.connections")),
         };
         // Everything has been looked at: only now may a missing key end it.
         let (key, key_origin) = key?;
@@ -193,15 +189,6 @@ impl Check {
                 Box::default()
             }
         }
-    }
-
-    /// A number that may be absent.
-    fn ceiling(&mut self, key: &str) -> Option<u32> {
-        let Sourced { value: Value::Integer(number), origin } = self.raw.take(key)? else {
-            return None;
-        };
-        let number = self.in_range(key, number, origin)?;
-        Some(u32::try_from(number).unwrap_or(u32::MAX))
     }
 }
 

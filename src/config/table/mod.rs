@@ -39,6 +39,21 @@ const fn truth(path: &'static str, meaning: &'static str) -> Key {
     Key { path, shape: Shape::Boolean, unset: Unset::No, meaning }
 }
 
+/// A number in `range` that may be left out.
+const fn optional(
+    path: &'static str,
+    (least, most): (u64, u64),
+    unit: &'static str,
+    unset: Unset,
+    meaning: &'static str,
+) -> Key {
+    Key { path, shape: Shape::Integer { least, most, unit }, unset, meaning }
+}
+
+const fn truth_unless(path: &'static str, unset: Unset, meaning: &'static str) -> Key {
+    Key { path, shape: Shape::Boolean, unset, meaning }
+}
+
 const fn nothing(means: &'static str, example: &'static str) -> Unset {
     Unset::Nothing { means, example }
 }
@@ -265,6 +280,68 @@ const REST: &[Key] = &[
         ACCESS,
         nothing("no start, a rule needs it", "\"granted\""),
         "Who may join and send there.",
+    ),
+    truth_unless(
+        "rooms.rule.#.ephemeral",
+        nothing("they are taken", "false"),
+        "Whether messages may be sent there that nobody remembers (`ephemeral`).",
+    ),
+    optional(
+        "rooms.rule.#.message_bytes",
+        (64, 16_777_216),
+        "bytes",
+        nothing("`limits.message_bytes` alone", "4096"),
+        "The largest message that may be published there, the whole frame counted; at most \
+         `limits.message_bytes`.",
+    ),
+    optional(
+        "rooms.rule.#.messages_per_s",
+        (1, 1_000_000),
+        "messages a second",
+        nothing("`limits.messages_per_s` alone", "2"),
+        "How fast one connection may publish in one such room. The rate of the connection holds \
+         beside it.",
+    ),
+    optional(
+        "rooms.rule.#.burst",
+        (1, 1_000_000),
+        "messages",
+        nothing("as many as `messages_per_s`", "4"),
+        "How many it may publish there at once before that rate holds.",
+    ),
+    words(
+        "rooms.rule.#.slow_consumer",
+        &[
+            (
+                "catch_up",
+                "it reads on from the history, and is closed (4420) where that no longer \
+                          reaches back",
+            ),
+            ("close", "it is closed (4420) at once"),
+        ],
+        nothing("it catches up", "\"close\""),
+        "What becomes of a member that reads more slowly than the room speaks.",
+    ),
+    optional(
+        "rooms.rule.#.history.count",
+        (0, 1_000_000),
+        "messages",
+        nothing("`rooms.history.count`", "1000"),
+        "How many messages such a room remembers; 0 is none at all.",
+    ),
+    optional(
+        "rooms.rule.#.history.age_ms",
+        (0, 86_400_000),
+        MS,
+        nothing("`rooms.history.age_ms`", "3600000"),
+        "And for how long.",
+    ),
+    optional(
+        "rooms.rule.#.history.bytes",
+        (0, 1_073_741_824),
+        "bytes",
+        nothing("`rooms.history.bytes`", "4194304"),
+        "And how much of them.",
     ),
     text(
         "admin.listen",

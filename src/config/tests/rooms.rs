@@ -3,7 +3,7 @@
 use super::*;
 use crate::protocol::{
     room_name::RoomRef,
-    room_rules::{Access, RoomRules},
+    room_rules::{Access, RoomRate, RoomRules, RoomTerms, SlowConsumer},
 };
 
 const ISSUER: &str = "[[issuer]]\nsecret = \"sesame-sesame-sesame-sesame-sesame\"\n";
@@ -77,7 +77,7 @@ fn a_rule_that_is_none_is_refused() {
     assert!(rules(&many(RoomRules::MAX)).is_ok());
     assert_eq!(
         texts(rules(&many(RoomRules::MAX + 1))),
-        ["configuration: rooms.rule: 257 are set: up to 256 are taken"]
+        ["configuration: rooms.rule: 256 are set: up to 255 are taken"]
     );
     assert_eq!(
         texts(rules(&many(1_001)))[0],
@@ -101,4 +101,98 @@ fn a_rule_behind_a_wider_one_is_pointed_out() {
           rooms.rule.0.match, which stands before it"
         ]
     );
+}
+
+fn terms_in(config: &Config, room: &str) -> RoomTerms {
+    *config.rooms.terms(RoomRef::parse(room).unwrap())
+}
+
+#[test]
+fn a_rule_says_all_that_holds_in_its_rooms_or_takes_over_what_holds_everywhere() {
+    let text = "rooms.history = { count = 7, age_ms = 8, bytes = 9 }\n\
+                [[rooms.rule]]\nmatch = 'full'\naccess = 'open'\nephemeral = false\n\
+                message_bytes = 4096\nmessages_per_s = 2\nburst = 4\nslow_consumer = 'close'\n\
+                history = { count = 1, age_ms = 2, bytes = 3 }\n\
+                [[rooms.rule]]\nmatch = 'part'\naccess = 'open'\nmessages_per_s = 5\n\
+                ephemeral = true\nslow_consumer = 'catch_up'\nhistory.count = 0\n\
+                [[rooms.rule]]\nmatch = 'bare'\naccess = 'granted'\n";
+    let config = rules(text).unwrap();
+    let everywhere = HistoryBounds { count: 7, age_ms: 8, bytes: 9 };
+    let full = RoomTerms {
+        access: Access::Open,
+        history: HistoryBounds { count: 1, age_ms: 2, bytes: 3 },
+        ephemeral: false,
+        message_bytes: Some(4096),
+        rate: Some(RoomRate { messages_per_s: 2, burst: 4 }),
+        slow_consumer: SlowConsumer::Close,
+    };
+    assert_eq!(terms_in(&config, "full"), full);
+    let part = RoomTerms {
+        history: HistoryBounds { count: 0, ..everywhere },
+        rate: Some(RoomRate { messages_per_s: 5, burst: 5 }),
+        ..RoomTerms::new(Access::Open)
+    };
+    assert_eq!(terms_in(&config, "part"), part);
+    let bare = RoomTerms::new(Access::Granted).with_history(everywhere);
+    assert_eq!(terms_in(&config, "bare"), bare);
+    assert_eq!(terms_in(&config, "elsewhere"), bare);
+}
+
+#[test]
+fn terms_can_come_from_the_environment() {
+    let config = environment(&[
+        ("VESTIBULE_ROOMS__RULE__0__MATCH", "team:*"),
+        ("VESTIBULE_ROOMS__RULE__0__ACCESS", "open"),
+        ("VESTIBULE_ROOMS__RULE__0__EPHEMERAL", "false"),
+        ("VESTIBULE_ROOMS__RULE__0__MESSAGE_BYTES", "100"),
+        ("VESTIBULE_ROOMS__RULE__0__HISTORY__COUNT", "3"),
+    ]);
+    let terms = terms_in(&config.unwrap(), "team:a");
+    assert_eq!((terms.ephemeral, terms.message_bytes, terms.history.count), (false, Some(100), 3));
+}
+
+#[test]
+fn terms_that_cannot_hold_are_refused() {
+    for (lines, expected) in [
+        (
+            "message_bytes = 65537",
+            "v.toml:4: rooms.rule.0.message_bytes: 65537 is over limits.message_bytes, which is \
+             65536",
+        ),
+        (
+            "message_bytes = 63",
+            "v.toml:4: rooms.rule.0.message_bytes: 63 is out of range: 64 to 16777216 (bytes)",
+        ),
+        (
+            "burst = 3",
+            "v.toml:4: rooms.rule.0.burst: needs messages_per_s beside it: a burst is part of a \
+             rate",
+        ),
+        (
+            "messages_per_s = 0",
+            "v.toml:4: rooms.rule.0.messages_per_s: 0 is out of range: 1 to 1000000 (messages a \
+             second)",
+        ),
+        (
+            "messages_per_s = 0\nburst = 2",
+            "v.toml:4: rooms.rule.0.messages_per_s: 0 is out of range: 1 to 1000000 (messages a \
+             second)",
+        ),
+        (
+            "slow_consumer = 'drop'",
+            "v.toml:4: rooms.rule.0.slow_consumer: \"drop\" is none of \"catch_up\", \"close\"",
+        ),
+        ("ephemeral = 'no'", "v.toml:4: rooms.rule.0.ephemeral: takes true or false, not a string"),
+        (
+            "history = { count = -1 }",
+            "v.toml:4: rooms.rule.0.history.count: -1 is out of range: 0 to 1000000 (messages)",
+        ),
+        (
+            "history = { number = 1 }",
+            "v.toml:4: rooms.rule.0.history.number: unknown key; known here: count, age_ms, bytes",
+        ),
+    ] {
+        let text = format!("[[rooms.rule]]\nmatch = 'a'\naccess = 'open'\n{lines}\n");
+        assert_eq!(texts(rules(&text)), [expected], "{lines}");
+    }
 }

@@ -1,6 +1,10 @@
 //! Memberships: what a join, a leave and their outcomes make of each other.
 
 use super::*;
+use crate::protocol::{
+    grant::Pattern,
+    room_rules::{RoomRate, RoomRule, RoomTerms},
+};
 
 fn text(kind: &str, room: &str) -> String {
     format!(r#"{{"type":"{kind}","room":"{room}","id":"{kind}"}}"#)
@@ -113,4 +117,75 @@ fn a_position_goes_to_the_room_only_where_recovery_is_offered() {
     assert_eq!(outcome(&mut rig, None), ["joined den e/6 recovered=false"]);
     rig.text(r#"{"type":"join","room":"hall"}"#);
     assert_eq!(outcome(&mut rig, None), ["joined hall e/6"]);
+}
+
+/// Rules that say `terms` about `den` alone.
+fn terms_of_den(change: impl FnOnce(&mut RoomTerms)) -> Rules {
+    let mut terms = RoomTerms::new(Access::Open);
+    change(&mut terms);
+    let rule = RoomRule { pattern: Pattern::parse("den").unwrap(), terms };
+    Rules { rooms: RoomRules::new(vec![rule], RoomTerms::new(Access::Open)), ..rules() }
+}
+
+#[test]
+fn a_room_takes_messages_up_to_its_size() {
+    let most = u32::try_from(POST.len()).unwrap();
+    let mut rig =
+        Rig::ready(terms_of_den(|terms| terms.message_bytes = Some(most)), granting("{}"));
+    rig.join("den");
+    rig.join("hall");
+    assert_eq!(rig.text(POST), ["publish den 1"]);
+    let longer = r#"{"type":"message","room":"den","payload":1,"id":"p"}"#;
+    assert_eq!(rig.text(longer), ["error too_big room=den id=p"]);
+    assert_eq!(rig.text(r#"{"type":"message","room":"hall","payload":"long"}"#).len(), 1);
+    let ping = r#"{"type":"ping","payload":"longer than a message of the room may be"}"#;
+    assert!(rig.text(ping)[0].starts_with("pong"), "only what is published there");
+}
+
+#[test]
+fn a_room_has_a_rate_that_leaving_does_not_fill_up() {
+    let rate = RoomRate { messages_per_s: 2, burst: 2 };
+    let mut rig = Rig::ready(terms_of_den(|terms| terms.rate = Some(rate)), ann());
+    rig.join("den");
+    rig.join("hall");
+    let refused = ["error rate_limited room=den after=500"];
+    for said in [["publish den 1"], ["publish den 1"], refused] {
+        assert_eq!(rig.text(POST), said);
+    }
+    let elsewhere = r#"{"type":"message","room":"hall","payload":1}"#;
+    assert_eq!(rig.text(elsewhere), ["publish hall 1"]);
+    rig.text(&text("leave", "den"));
+    rig.event(Event::Left { key: rig.last_key() });
+    rig.join("den");
+    assert_eq!(rig.text(POST), refused);
+    rig.wait(500);
+    assert_eq!(rig.text(POST), ["publish den 1"]);
+}
+
+#[test]
+fn refusals_by_the_rate_of_a_room_end_no_session() {
+    let rate = RoomRate { messages_per_s: 1, burst: 1 };
+    let mut rig = Rig::ready(terms_of_den(|terms| terms.rate = Some(rate)), ann());
+    rig.join("den");
+    rig.text(POST);
+    for _ in 0..3 * rules().session.refusals {
+        rig.wait(100);
+        let said = rig.text(POST);
+        let fatal = said.iter().any(|said| said.starts_with("fatal"));
+        assert!(!fatal, "{said:?}");
+    }
+}
+
+#[test]
+fn what_is_no_right_is_no_matter_of_size_or_rate() {
+    let mut rules = terms_of_den(|terms| {
+        terms.access = Access::Granted;
+        terms.message_bytes = Some(1);
+        terms.rate = Some(RoomRate { messages_per_s: 1, burst: 1 });
+    });
+    rules.session.burst = 5;
+    let mut rig = Rig::ready(rules, granting(r#"{"den":["join"]}"#));
+    assert_eq!(rig.text(POST), ["error not_joined room=den"]);
+    rig.join("den");
+    assert_eq!(rig.text(POST), ["error forbidden room=den"]);
 }

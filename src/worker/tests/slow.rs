@@ -5,7 +5,10 @@ use super::{
     house::{House, Plan, everywhere_with},
     peer::{join, message},
 };
-use crate::protocol::room_rules::{HistoryBounds, RoomRules};
+use crate::protocol::{
+    grant::Pattern,
+    room_rules::{Access, HistoryBounds, RoomRule, RoomRules, RoomTerms, SlowConsumer},
+};
 use serde_json::json;
 
 /// A room that remembers everything, and little space in the outbox.
@@ -160,4 +163,37 @@ fn answers_that_nobody_reads_end_the_connection_and_not_the_memory() {
         }
         assert_eq!(deaf.ending().await.verdict(), ("slow_consumer", 4420));
     });
+}
+
+#[test]
+fn a_room_that_waits_for_nobody_closes_who_does_not_keep_up() {
+    everywhere_with(
+        |plan| {
+            tight(plan);
+            let everywhere = *plan.rooms.otherwise();
+            let terms = RoomTerms { slow_consumer: SlowConsumer::Close, ..everywhere };
+            let rule = RoomRule { pattern: Pattern::parse("live:*").expect("a pattern"), terms };
+            plan.rooms = RoomRules::new(vec![rule], RoomTerms::new(Access::Open));
+        },
+        async |house| {
+            let (mut slow, joined) = house.enter_room("slow", "live:1").await;
+            let (mut fast, _) = house.enter_room("fast", "live:1").await;
+            for n in 1..=100 {
+                fast.send(&message("live:1", "x".repeat(500))).await;
+                assert_eq!(fast.expect("message").await["seq"], n, "others lose nothing");
+            }
+            let ending = slow.ending().await;
+            assert_eq!(ending.verdict(), ("slow_consumer", 4420));
+            let heard = ending.texts.len() as u64 - 1;
+            assert!((3..40).contains(&heard), "{heard} messages, though all are remembered");
+            // Who comes back reads what it missed, however much that is.
+            let mut back = house.enter("slow").await;
+            let since = json!({ "epoch": joined["epoch"], "seq": heard });
+            back.send(&json!({ "type": "join", "room": "live:1", "since": since })).await;
+            assert_eq!(back.expect("joined").await["recovered"], true);
+            for n in heard + 1..=100 {
+                assert_eq!(back.expect("message").await["seq"], n);
+            }
+        },
+    );
 }

@@ -203,7 +203,7 @@ impl World {
         let room = Registry::new(1).obtain(&name, || log).unwrap();
         let hall = Hall { inbox: Inbox::new(1 << 30), guests: BTreeMap::new(), offers: 0 };
         Self {
-            local: LocalRoom::new(Arc::clone(&room)),
+            local: LocalRoom::new(Arc::clone(&room), SlowConsumer::CatchUp),
             room,
             hall,
             counted: 0,
@@ -314,7 +314,7 @@ impl World {
             self.active = self.local.serve(&mut quantum, &mut self.hall);
             assert!(self.hall.offers - before <= granted, "no more offers than granted");
         } else if self.local.is_spent() {
-            self.local = LocalRoom::new(Arc::clone(&self.room));
+            self.local = LocalRoom::new(Arc::clone(&self.room), SlowConsumer::CatchUp);
         }
     }
 
