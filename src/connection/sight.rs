@@ -85,6 +85,8 @@ impl Connection {
         desk.recorder.verdict(verdict, desk.now.time.since(visitor.since));
         match verdict {
             Verdict::Accepted => {
+                // Its place in the vestibule is free.
+                self.guest = None;
                 change_state(State::Unauthenticated, State::Authenticated, desk);
             }
             Verdict::Gone => {}

@@ -26,7 +26,7 @@ const PRETEND: (&str, &str) = (
 );
 
 /// Opens a connection from `client`, up to the answer.
-async fn open(proxy: SocketAddr, client: [u8; 4], lines: &str) {
+async fn open(proxy: SocketAddr, client: [u8; 4], lines: &str) -> TcpStream {
     let socket = TcpSocket::new_v4().expect("a socket");
     socket.bind((client, 0).into()).expect("a loopback address");
     let mut stream: TcpStream = socket.connect(proxy).await.expect("the proxy");
@@ -38,6 +38,7 @@ async fn open(proxy: SocketAddr, client: [u8; 4], lines: &str) {
     let mut answer = [0; 12];
     timeout(PATIENCE, stream.read_exact(&mut answer)).await.expect("an answer").expect("12 bytes");
     assert_eq!(&answer, b"HTTP/1.1 101", "{lines}");
+    stream
 }
 
 /// Whom the server took each connection for; it must not have warned.
@@ -101,4 +102,44 @@ async fn deploy_nginx_behind_nginx_passes_the_first_one_over() {
     let outer = Proxy::nginx_for(&inner.addr.to_string(), &[]);
     open(outer.addr, [127, 0, 0, 2], "X-Forwarded-For: 6.6.6.6\r\n").await;
     assert_eq!(clients(server), [IpAddr::from([127, 0, 0, 2])]);
+}
+
+/// Opens a connection for an IPv6 client of nginx, up to the 101.
+async fn guest(proxy: SocketAddr, client: &str) -> TcpStream {
+    open(proxy, [127, 0, 0, 1], &format!("X-Test: {client}\r\n")).await
+}
+
+/// The name of the close code that the server gave as its reason.
+async fn reason(stream: &mut TcpStream) -> String {
+    let mut heard = Vec::new();
+    let end = timeout(PATIENCE, stream.read_to_end(&mut heard)).await;
+    end.expect("an end").expect("bytes");
+    // Behind the head of the 101 come the error and, last, the Close: its code and its reason.
+    let close = heard.iter().rposition(|byte| *byte == 0x88).expect("a Close");
+    String::from_utf8_lossy(&heard[close + 4..]).into_owned()
+}
+
+/// The loopback network has one IPv6 address: behind a proxy there are as many as one likes.
+#[tokio::test]
+async fn deploy_nginx_ipv6_clients_share_by_64_and_by_48() {
+    let places = [("VESTIBULE_GATE__PLACES", "16"), ("VESTIBULE_GATE__SHARE", "2")];
+    let server = Program::serve(&[TRUSTED, &places[..]].concat());
+    let proxy = Proxy::nginx(&server, &[PRETEND]);
+    let mut crowd = Vec::new();
+    for host in 1..=8 {
+        crowd.push(guest(proxy.addr, &format!("2001:db8:1:1::{host}")).await);
+    }
+    // Half of the places are taken, and this /64 has more than its share.
+    let mut ninth = guest(proxy.addr, "2001:db8:1:1:ffff::9").await;
+    assert_eq!(reason(&mut ninth).await, "too_many_connections");
+    // Another /64 of the same /48 gets in, and its site pays for it.
+    let _neighbour = guest(proxy.addr, "2001:db8:1:2::1").await;
+    assert_eq!(reason(&mut crowd[0]).await, "overloaded");
+    // Another site pays nothing, and costs nobody anything.
+    let mut stranger = guest(proxy.addr, "2001:db8:2:1::1").await;
+    let auth = b"{\"type\":\"auth\",\"payload\":\"no\"}";
+    let header = [0x81, 0x80 | u8::try_from(auth.len()).expect("short"), 0, 0, 0, 0];
+    stranger.write_all(&[&header, &auth[..]].concat()).await.expect("a message");
+    assert_eq!(reason(&mut stranger).await, "token_invalid");
+    drop(server);
 }

@@ -16,6 +16,7 @@ mod life;
 mod limits;
 mod load;
 mod metrics;
+mod places;
 mod publish;
 mod room_tokens;
 mod rooms;

@@ -3,7 +3,11 @@
 use super::{Frame, soon, token};
 use serde_json::{Value, json};
 use socket2::SockRef;
-use std::{io, net::SocketAddr, time::Duration};
+use std::{
+    io,
+    net::{Ipv4Addr, SocketAddr},
+    time::Duration,
+};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt, Interest},
     net::{TcpSocket, TcpStream},
@@ -44,6 +48,14 @@ impl Peer {
     /// A TCP connection, nothing said yet.
     pub(crate) async fn dial(addr: SocketAddr) -> Self {
         let stream = TcpStream::connect(addr).await.expect("connect");
+        Self { stream, unread: Vec::new() }
+    }
+
+    /// The same from this address of the loopback network.
+    pub(crate) async fn dial_from(addr: SocketAddr, from: Ipv4Addr) -> Self {
+        let socket = TcpSocket::new_v4().expect("a socket");
+        socket.bind((from, 0).into()).expect("a loopback address");
+        let stream = socket.connect(addr).await.expect("connect");
         Self { stream, unread: Vec::new() }
     }
 
