@@ -4,44 +4,51 @@
 //! that have members there before the mutex is free again: the order of the log is the order that
 //! every worker sees. Nothing is delivered that is not committed.
 
+mod shelf;
 #[cfg(test)]
 mod tests;
+mod upkeep;
 
 use crate::{
-    broker::{Broker, Delivery, Draft, Epoch, Log, Publishing, ReadBudget},
+    broker::{Broker, Delivery, Draft, Epoch, Log, Memory, Publishing, ReadBudget},
     protocol::{client_message::Since, room_name::RoomName, time::Wall},
     room::{
-        ConnKey, Core, Gap, Inbox, Item, JoinTicket, LeaveTicket, Registry, Restart, Room, RoomId,
-        WorkerIndex,
+        ConnKey, Gap, Inbox, Item, JoinTicket, LeaveTicket, Registry, Restart, Room, WorkerIndex,
         inbox::{Addressed, Credit, INBOX_BYTES},
     },
     session::{RequestKey, RoomRefusal},
 };
-use parking_lot::{Mutex, MutexGuard};
+use shelf::Shelf;
 use smallvec::SmallVec;
 use std::{
-    collections::{BTreeMap, VecDeque},
+    collections::VecDeque,
     fmt,
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, AtomicUsize},
+    },
     task::Waker,
 };
+use upkeep::Aftermath;
 
 /// The log that a room keeps under its mutex.
 pub(crate) type RoomLog = Box<dyn Log>;
 /// A room as the workers share it.
 pub(crate) type SharedRoom = Room<RoomLog>;
 
-/// Resting rooms looked at in one sweep; the rest have their turn at the next.
-const SWEEP_ROOMS: usize = 4_096;
-
 /// Any broker, its logs boxed: what stands behind the relay is chosen at start.
 trait Opens: Send + Sync {
     fn open(&self, room: &RoomName) -> RoomLog;
+    fn memory(&self) -> Memory;
 }
 
 impl<B: Broker> Opens for B {
     fn open(&self, room: &RoomName) -> RoomLog {
         Box::new(Broker::open(self, room))
+    }
+
+    fn memory(&self) -> Memory {
+        Broker::memory(self)
     }
 }
 
@@ -55,8 +62,12 @@ pub(crate) struct Relay {
     broker: Box<dyn Opens>,
     registry: Registry<RoomLog>,
     inboxes: Box<[Inbox<RoomLog>]>,
-    /// Empty rooms by the time their memory ends; bounded by the rooms there are.
-    resting: Mutex<BTreeMap<(Wall, RoomId), Arc<SharedRoom>>>,
+    /// Rooms that remember something; bounded by the rooms there are.
+    shelf: Shelf,
+    /// How many of them are empty.
+    resting: AtomicUsize,
+    /// Messages that were forgotten because memory was short.
+    evicted: AtomicU64,
 }
 
 impl fmt::Debug for Relay {
@@ -98,7 +109,9 @@ impl Relay {
             broker: Box::new(broker),
             registry: Registry::new(rooms),
             inboxes: (0..workers).map(|_| Inbox::new(INBOX_BYTES)).collect(),
-            resting: Mutex::new(BTreeMap::new()),
+            shelf: Shelf::default(),
+            resting: AtomicUsize::new(0),
+            evicted: AtomicU64::new(0),
         }
     }
 
@@ -124,6 +137,7 @@ impl Relay {
                 continue;
             }
             core.enter(caller.worker);
+            self.wake_up(&mut core);
             let ticket = ticket(caller, &mut core.log, since);
             let wake = self.push(caller.worker, &room, Item::Join(ticket));
             drop(core);
@@ -160,7 +174,7 @@ impl Relay {
     pub(crate) fn exit(&self, worker: WorkerIndex, room: &Arc<SharedRoom>, now: Wall) {
         let mut core = room.lock();
         core.exit(worker);
-        if core.is_empty() && !core.is_resting {
+        if core.is_empty() {
             self.rest(room, core, now);
         }
     }
@@ -179,7 +193,10 @@ impl Relay {
         let mut sleepers: SmallVec<[WorkerIndex; 4]> = SmallVec::new();
         let mut core = room.lock();
         let credits = self.reserve(core.workers(), draft.max_frame_bytes())?;
-        let (receipt, duplicate) = match core.log.publish(draft, now) {
+        let before = core.log.held();
+        let publishing = core.log.publish(draft, now);
+        let aftermath = Aftermath::of(&mut core, before, &publishing);
+        let (receipt, duplicate) = match publishing {
             Publishing::Committed { receipt, delivery } => {
                 for (worker, credit) in credits {
                     if self.push(worker, room, Item::Deliver(delivery.clone(), credit)) {
@@ -198,6 +215,7 @@ impl Relay {
         for worker in sleepers {
             self.wake(worker, true);
         }
+        self.settle(room, aftermath);
         Ok(Published { epoch, seq: receipt.seq, at: Wall::from_ms(receipt.at_ms), duplicate })
     }
 
@@ -215,38 +233,6 @@ impl Relay {
         let budget = ReadBudget { frames: READ_MESSAGES, bytes: READ_BYTES };
         let after = from.saturating_sub(1);
         room.lock().log.after(after, until.saturating_sub(1), budget, into).map_err(|_| Gap)
-    }
-
-    /// Frees rooms that are empty and have forgotten everything. Call it about once a second.
-    pub(crate) fn sweep(&self, now: Wall) {
-        for _ in 0..SWEEP_ROOMS {
-            let Some(room) = self.next_due(now) else { return };
-            let mut core = room.lock();
-            core.is_resting = false;
-            core.log.expire(now);
-            if core.is_empty() {
-                self.rest(&room, core, now);
-            }
-        }
-    }
-
-    fn next_due(&self, now: Wall) -> Option<Arc<SharedRoom>> {
-        let mut resting = self.resting.lock();
-        let entry = resting.first_entry()?;
-        (entry.key().0 <= now).then(|| entry.remove())
-    }
-
-    /// Keeps an empty room as long as its log remembers something, or frees it.
-    fn rest(&self, room: &Arc<SharedRoom>, mut core: MutexGuard<'_, Core<RoomLog>>, now: Wall) {
-        if let Some(until) = core.log.remembers(now) {
-            core.is_resting = true;
-            drop(core);
-            self.resting.lock().insert((until, room.id()), Arc::clone(room));
-        } else {
-            core.kill();
-            drop(core);
-            self.registry.remove(room);
-        }
     }
 
     fn reserve(
@@ -298,11 +284,6 @@ impl Relay {
     #[cfg(test)]
     pub(crate) fn waiting_bytes(&self, worker: WorkerIndex) -> usize {
         self.inbox(worker).map_or(0, Inbox::used)
-    }
-
-    /// Rooms that exist, and those of them that nobody is in.
-    pub(crate) fn rooms(&self) -> (usize, usize) {
-        (self.registry.len(), self.resting.lock().len())
     }
 
     fn push(&self, worker: WorkerIndex, room: &Arc<SharedRoom>, item: Item) -> bool {

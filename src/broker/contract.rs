@@ -33,6 +33,9 @@ macro_rules! broker_contract {
             size_forgets
             nothing_is_remembered_without_bounds
             an_empty_room_is_kept_for_its_window
+            what_is_held_is_booked_and_given_back
+            shedding_is_only_trimming
+            the_oldest_message_says_when_there_is_something_to_forget
             behaves_like_a_list
         }
     };
@@ -340,4 +343,67 @@ pub(super) fn an_empty_room_is_kept_for_its_window<B: Broker>(make: &impl Fn(His
         assert_eq!(room.log.remembers(wall(99 + window)), Some(until));
         assert_eq!(room.log.remembers(until), None);
     }
+}
+
+pub(super) fn what_is_held_is_booked_and_given_back<B: Broker>(make: &impl Fn(HistoryBounds) -> B) {
+    let broker = make(HistoryBounds::default());
+    let [mut lobby, mut other] = ["lobby", "other"].map(|name| Room::named(&broker, name));
+    assert_eq!((broker.memory().bytes, broker.memory().messages), (0, 0));
+    lobby.fill(20, 1_000);
+    committed(other.publish("bob", Some("k"), "1", 1_000));
+    let frames: usize = lobby.commit(1_000).frame.len() * 21;
+    if broker.memory().bytes == 0 {
+        // It remembers elsewhere.
+        return assert_eq!((lobby.log.held(), other.log.shed(usize::MAX)), (0, 0));
+    }
+    assert!(lobby.log.held() > frames, "more than the frames alone");
+    assert_eq!(broker.memory().bytes, lobby.log.held() + other.log.held());
+    assert_eq!(broker.memory().messages, 22);
+    assert!(lobby.log.claim() > frames && other.log.claim() < frames);
+    lobby.log.expire(wall(1_000_000));
+    assert_eq!((lobby.log.held(), broker.memory().messages), (0, 1));
+    drop(other);
+    assert_eq!((broker.memory().bytes, broker.memory().messages), (0, 0));
+}
+
+pub(super) fn shedding_is_only_trimming<B: Broker>(make: &impl Fn(HistoryBounds) -> B) {
+    let mut room = Room::open(&make(HistoryBounds::default()));
+    let epoch = room.log.epoch().clone();
+    for key in ["a", "b", "c", "d"] {
+        committed(room.publish("ada", Some(key), "1", 1_000));
+    }
+    let held = room.log.held();
+    if held == 0 {
+        return;
+    }
+    assert_eq!(room.log.shed(0), 0);
+    assert_eq!(room.log.shed(1), 1, "no more than it must");
+    assert!(room.log.held() < held);
+    assert!(room.covers(1) && !room.covers(0));
+    assert_eq!(room.read(1, 9, AMPLE), Ok(vec![2, 3, 4]));
+    assert_eq!(duplicate(room.publish("ada", Some("b"), "1", 1_000)).seq, 2);
+    assert_eq!(committed(room.publish("ada", Some("a"), "1", 1_000)).0.seq, 5);
+    assert_eq!(room.log.shed(usize::MAX), 4);
+    assert_eq!((room.log.held(), room.log.head(), room.log.claim()), (0, 5, 0));
+    assert!(room.covers(5) && !room.covers(4));
+    assert_eq!(room.log.remembers(wall(1_000)), None);
+    assert_eq!(room.log.epoch(), &epoch);
+    assert_eq!(room.commit(900).seq, 6);
+    assert_eq!(room.read(5, 6, AMPLE), Ok(vec![6]));
+}
+
+pub(super) fn the_oldest_message_says_when_there_is_something_to_forget<B: Broker>(
+    make: &impl Fn(HistoryBounds) -> B,
+) {
+    let mut room = Room::open(&make(bounds(10, 1_000, 100_000)));
+    assert_eq!(room.log.forgets_at(), None);
+    room.commit(100);
+    room.commit(600);
+    assert_eq!(room.log.forgets_at(), Some(wall(1_100)));
+    room.log.expire(wall(1_099));
+    assert_eq!(room.log.forgets_at(), Some(wall(1_100)));
+    room.log.expire(wall(1_100));
+    assert_eq!(room.log.forgets_at(), Some(wall(1_600)));
+    room.log.expire(wall(1_600));
+    assert_eq!(room.log.forgets_at(), None);
 }

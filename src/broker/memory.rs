@@ -2,19 +2,23 @@
 
 use super::{
     AuthorCopy, Broker, Delivery, Draft, Epoch, Epochs, Gap, HistoryBounds, KEY_WINDOW_MS, Log,
-    Publishing, ReadBudget, Receipt, ring::Ring,
+    Memory, Publishing, ReadBudget, Receipt, ledger::Ledger, ring::Ring,
 };
 use crate::protocol::{room_name::RoomName, time::Wall};
-use std::{fmt, hash::RandomState};
+use std::{fmt, hash::RandomState, sync::Arc};
 
 /// Remembers in memory.
 pub struct MemoryBroker {
     bounds: Box<dyn Fn(&RoomName) -> HistoryBounds + Send + Sync>,
     epochs: Epochs,
     hasher: RandomState,
+    ledger: Arc<Ledger>,
 }
 
 impl MemoryBroker {
+    /// What all rooms may remember together unless it is said otherwise, in bytes.
+    pub const CAP_BYTES: usize = 256 * 1024 * 1024;
+
     /// A broker with the same bounds for every room.
     pub fn new(history: HistoryBounds, epochs: Epochs) -> Self {
         Self::with_bounds(move |_| history, epochs)
@@ -25,7 +29,14 @@ impl MemoryBroker {
         bounds: impl Fn(&RoomName) -> HistoryBounds + Send + Sync + 'static,
         epochs: Epochs,
     ) -> Self {
-        Self { bounds: Box::new(bounds), epochs, hasher: RandomState::new() }
+        let ledger = Ledger::new(Self::CAP_BYTES);
+        Self { bounds: Box::new(bounds), epochs, hasher: RandomState::new(), ledger }
+    }
+
+    /// The same broker, before it opens a room, with `cap` bytes for all of them together.
+    #[must_use]
+    pub fn capped(self, cap: usize) -> Self {
+        Self { ledger: Ledger::new(cap), ..self }
     }
 }
 
@@ -45,8 +56,12 @@ impl Broker for MemoryBroker {
             head: 0,
             newest: Wall::default(),
             window_ms: bounds.age_ms.min(KEY_WINDOW_MS),
-            ring: Ring::new(bounds, self.hasher.clone()),
+            ring: Ring::new(bounds, self.hasher.clone(), Arc::clone(&self.ledger)),
         }
+    }
+
+    fn memory(&self) -> Memory {
+        self.ledger.memory()
     }
 }
 
@@ -82,7 +97,7 @@ impl Log for MemoryLog {
         self.newest = at;
         let receipt = Receipt { seq: self.head, at_ms: at.as_ms() };
         let delivery = encode(draft, receipt);
-        self.ring.push(at, delivery.clone(), draft.idempotency_key);
+        self.ring.push(at, delivery.clone(), draft.user, draft.idempotency_key);
         Publishing::Committed { receipt, delivery }
     }
 
@@ -119,6 +134,22 @@ impl Log for MemoryLog {
 
     fn expire(&mut self, now: Wall) {
         self.ring.expire(now);
+    }
+
+    fn forgets_at(&self) -> Option<Wall> {
+        self.ring.forgets_at()
+    }
+
+    fn held(&self) -> usize {
+        self.ring.held()
+    }
+
+    fn claim(&self) -> usize {
+        self.ring.claim()
+    }
+
+    fn shed(&mut self, bytes: usize) -> usize {
+        self.ring.shed(bytes)
     }
 
     fn remembers(&self, now: Wall) -> Option<Wall> {

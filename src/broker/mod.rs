@@ -7,11 +7,13 @@
 mod contract;
 mod draft;
 mod epoch;
+mod ledger;
 mod memory;
 mod ring;
 
 pub use draft::Draft;
 pub use epoch::{Epoch, Epochs};
+pub use ledger::Memory;
 pub use memory::{MemoryBroker, MemoryLog};
 
 pub use crate::{
@@ -34,6 +36,13 @@ pub trait Broker: Send + Sync + 'static {
     ///
     /// The caller holds at most one log of a room at a time: two would be two orders.
     fn open(&self, room: &RoomName) -> Self::Log;
+
+    /// What all logs together hold in the memory of the process, and may hold. Over the cap the
+    /// caller lets logs [`shed`](Log::shed) until it is met again: which ones is its choice. A
+    /// broker that remembers elsewhere holds nothing.
+    fn memory(&self) -> Memory {
+        Memory::default()
+    }
 }
 
 /// The history of one room, from its opening until it is dropped.
@@ -84,6 +93,29 @@ pub trait Log: Send + fmt::Debug {
 
     /// Forgets what is too old at `now`. Publishing does so too: this is for quiet rooms.
     fn expire(&mut self, now: Wall);
+
+    /// When the oldest message will be too old; `None` if nothing is remembered. To
+    /// [`expire`](Self::expire) earlier is of no use.
+    fn forgets_at(&self) -> Option<Wall>;
+
+    /// What it holds in the memory of the process, in bytes.
+    fn held(&self) -> usize {
+        0
+    }
+
+    /// How much the author of its oldest message has written that is remembered, over all logs of
+    /// the broker, in bytes and about. Where memory is short, the oldest messages of those who
+    /// wrote most go first: who fills a thousand rooms weighs as much as who fills one.
+    fn claim(&self) -> usize {
+        0
+    }
+
+    /// Forgets its oldest messages until `bytes` of memory are free, or nothing is left. Returns
+    /// how many. Epoch and head stay.
+    fn shed(&mut self, bytes: usize) -> usize {
+        let _ = bytes;
+        0
+    }
 
     /// Until when the log of an empty room must be kept, so that a publish tried again does not
     /// count twice: the smaller of [`KEY_WINDOW_MS`] and what the room remembers, after the

@@ -80,6 +80,7 @@ fn settings(config: Config) -> Result<Settings, Failure> {
             rooms: config.rooms,
             features: FEATURES,
         },
+        history_total_bytes: config.history_total_bytes,
         demo: Demo::Off,
         origins: config.origins.into_iter().map(String::from).collect(),
         places: config.places,

@@ -22,6 +22,7 @@ pub(super) fn check(raw: RawConfig) -> Result<Config, ConfigError> {
     let auth = check.auth();
     let session = check.session();
     let rooms = check.rooms(session.message_bytes);
+    let history_total_bytes = check.integer("rooms.history_total_bytes");
     let origins = check.origins();
     let places = check.places();
     let accepts_per_s = check.small("gate.accepts_per_s");
@@ -46,6 +47,7 @@ pub(super) fn check(raw: RawConfig) -> Result<Config, ConfigError> {
             auth,
             session,
             rooms,
+            history_total_bytes: usize::try_from(history_total_bytes).unwrap_or(usize::MAX),
             origins,
             places,
             accepts_per_s,

@@ -73,6 +73,8 @@ pub struct Config {
     pub session: SessionLimits,
     /// What holds in which rooms.
     pub rooms: RoomRules,
+    /// Memory that the history of all rooms may take, in bytes.
+    pub history_total_bytes: usize,
     /// The origins that may open a connection, each as a browser sends it; empty lets all in.
     pub origins: Vec<Box<str>>,
     /// How many may wait for their verdict.

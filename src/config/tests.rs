@@ -113,6 +113,7 @@ const ROWS: &[Row] = &[
     ("rooms.history.count", "1", "1", |c| show(terms(c).history.count)),
     ("rooms.history.age_ms", "2", "2", |c| show(terms(c).history.age_ms)),
     ("rooms.history.bytes", "3", "3", |c| show(terms(c).history.bytes)),
+    ("rooms.history_total_bytes", "4", "4", |c| show(c.history_total_bytes)),
     ("log.level", "'debug'", "Debug", |c| show(c.log.level)),
     ("log.format", "'json'", "Json", |c| show(c.log.format)),
 ];

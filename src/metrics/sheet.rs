@@ -50,6 +50,14 @@ pub(crate) enum Reading {
     OccupiedRooms,
     /// Rooms that remember, with nobody in them.
     RestingRooms,
+    /// What rooms remember, in bytes.
+    HistoryBytes,
+    /// How much that may be, in bytes.
+    HistoryBytesMax,
+    /// Messages that are remembered.
+    HistoryMessages,
+    /// Messages that were forgotten because memory was short.
+    HistoryEvicted,
     /// Resident memory, in bytes.
     ResidentMemory,
     /// Processor time, in microseconds.
@@ -85,6 +93,10 @@ impl Reading {
             Self::Users => (Metric::Users, 0),
             Self::OccupiedRooms => (Metric::Rooms, Occupancy::Occupied.at()),
             Self::RestingRooms => (Metric::Rooms, Occupancy::Resting.at()),
+            Self::HistoryBytes => (Metric::HistoryBytes, 0),
+            Self::HistoryBytesMax => (Metric::HistoryBytesMax, 0),
+            Self::HistoryMessages => (Metric::HistoryMessages, 0),
+            Self::HistoryEvicted => (Metric::HistoryEvicted, 0),
             Self::ResidentMemory => (Metric::ResidentMemory, 0),
             Self::Cpu => (Metric::Cpu, 0),
             Self::OpenDescriptors => (Metric::OpenDescriptors, 0),

@@ -37,6 +37,10 @@ pub(crate) enum Metric {
     Errors,
     Users,
     Rooms,
+    HistoryBytes,
+    HistoryBytesMax,
+    HistoryMessages,
+    HistoryEvicted,
     Members,
     Received,
     Published,
@@ -204,6 +208,29 @@ pub(crate) const TABLE: &[Row] = &[
         "Rooms in memory: those that somebody is in, and those that are empty and still remember.",
     )
     .by("state", Occupancy::WORDS)
+    .asked(),
+    gauge(
+        Metric::HistoryBytes,
+        "vestibule_history_bytes",
+        "Memory that the history of all rooms takes: messages, keys, and what it takes to find \
+         them.",
+    )
+    .of(Unit::Bytes)
+    .asked(),
+    gauge(
+        Metric::HistoryBytesMax,
+        "vestibule_history_max_bytes",
+        "How much of it there may be; over it the rooms of those who wrote most forget.",
+    )
+    .of(Unit::Bytes)
+    .asked(),
+    gauge(Metric::HistoryMessages, "vestibule_history_messages", "Messages that rooms remember.")
+        .asked(),
+    counter(
+        Metric::HistoryEvicted,
+        "vestibule_history_evicted_messages_total",
+        "Messages that rooms forgot before their time because memory was short.",
+    )
     .asked(),
     gauge(Metric::Members, "vestibule_members", "Memberships: connections times their rooms."),
     counter(

@@ -1,5 +1,7 @@
 //! Credit, numbers and the life of rooms, with several workers at once.
 
+mod memory;
+
 use super::*;
 use crate::{
     broker::{Epochs, HistoryBounds, MemoryBroker},

@@ -18,6 +18,7 @@ pub(crate) use registry::Registry;
 use crate::protocol::room_name::RoomName;
 use parking_lot::{Mutex, MutexGuard};
 use smallvec::SmallVec;
+use std::sync::atomic::AtomicU32;
 
 /// One incarnation of a room in this process; a room that was freed comes back with another id.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -31,6 +32,9 @@ pub(crate) type WorkerIndex = u16;
 pub(crate) struct Room<L> {
     id: RoomId,
     name: RoomName,
+    /// Where it stands on the shelf of rooms that remember something. Only the shelf uses it,
+    /// under its own lock.
+    pub(crate) shelved_at: AtomicU32,
     core: Mutex<Core<L>>,
 }
 
@@ -42,8 +46,10 @@ pub(crate) struct Core<L> {
     pub(crate) log: L,
     seats: SmallVec<[Seat; 2]>,
     dead: bool,
-    /// Whether it stands in the list of rooms that rest.
+    /// Whether it is empty and still remembers something.
     pub(crate) is_resting: bool,
+    /// The size under which it stands on the shelf, or is about to; `None` if it does not.
+    pub(crate) shelved: Option<u8>,
 }
 
 /// How many members a room has on one worker.
@@ -55,8 +61,9 @@ struct Seat {
 
 impl<L> Room<L> {
     fn new(id: RoomId, name: RoomName, log: L) -> Self {
-        let core = Core { log, seats: SmallVec::new(), dead: false, is_resting: false };
-        Self { id, name, core: Mutex::new(core) }
+        let seats = SmallVec::new();
+        let core = Core { log, seats, dead: false, is_resting: false, shelved: None };
+        Self { id, name, shelved_at: AtomicU32::new(u32::MAX), core: Mutex::new(core) }
     }
 
     /// Which incarnation this is.

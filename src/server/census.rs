@@ -29,6 +29,7 @@ impl admin::Census for Survey {
     fn take(&self) -> Sheet {
         let mut sheet = self.shared.metrics.sheet();
         let (rooms, resting) = self.shared.relay.rooms();
+        let (history, evicted) = self.shared.relay.memory();
         let count = |number: usize| number as u64;
         for (reading, value) in [
             (Reading::BuildInfo, 1),
@@ -39,6 +40,10 @@ impl admin::Census for Survey {
             (Reading::Users, count(self.shared.users.len())),
             (Reading::OccupiedRooms, count(rooms.saturating_sub(resting))),
             (Reading::RestingRooms, count(resting)),
+            (Reading::HistoryBytes, count(history.bytes)),
+            (Reading::HistoryBytesMax, count(history.cap)),
+            (Reading::HistoryMessages, count(history.messages)),
+            (Reading::HistoryEvicted, evicted),
             (Reading::StartTime, self.began.wall.as_ms()),
         ] {
             sheet.set(reading, value);

@@ -75,6 +75,8 @@ pub struct Settings {
     pub drain_ms: u64,
     /// Limits, what holds in which rooms, and features.
     pub rules: Rules,
+    /// Memory that the history of all rooms may take, in bytes.
+    pub history_total_bytes: usize,
     /// Origins that may connect; empty lets all in.
     pub origins: Vec<String>,
     /// How many may wait for their verdict.
@@ -109,6 +111,7 @@ impl Settings {
                 rooms: RoomRules::open(),
                 features: FEATURES,
             },
+            history_total_bytes: MemoryBroker::CAP_BYTES,
             origins: Vec::new(),
             places: Places::default(),
             accepts_per_s: 5_000,
@@ -277,7 +280,8 @@ impl Crew {
         let broker = MemoryBroker::with_bounds(
             move |room| rules.rooms.terms(room.borrowed()).history,
             epochs,
-        );
+        )
+        .capped(settings.history_total_bytes);
         let shared = Arc::new(Shared {
             relay: Relay::new(broker, workers, ROOMS),
             verifier: settings.verifier,

@@ -255,6 +255,14 @@ const REST: &[Key] = &[
          may be left out and is \"granted\".",
     ),
     number(
+        "rooms.history_total_bytes",
+        (0, 1_099_511_627_776),
+        "bytes",
+        268_435_456,
+        "How much memory the history of all rooms may take together. Over it rooms forget before \
+         their time: first those whose oldest messages are of the users who wrote most.",
+    ),
+    number(
         "rooms.history.count",
         (0, 1_000_000),
         "messages",

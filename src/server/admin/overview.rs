@@ -81,6 +81,7 @@ fn tiles(sheet: &Sheet, before: Option<(u64, &Sheet)>) -> Vec<(String, &'static 
         (rate(Metric::Verdicts), "verdicts a second"),
         (rate(Metric::Published), "messages a second"),
         (rate(Metric::Deliveries), "deliveries a second"),
+        (bytes(sheet.total(Metric::HistoryBytes)), "of history"),
         (bytes(sheet.total(Metric::ResidentMemory)), "of memory"),
     ]
 }
