@@ -572,7 +572,7 @@ mod of_the_server {
         ("handshake_ms", "src/server/handshake.rs", "HANDSHAKE_MS"),
         ("header_bytes", "src/server/http/request.rs", "HEAD_BYTES"),
         ("header_lines", "src/server/http/request.rs", "HEADER_LINES"),
-        ("verifications", "src/connection/desk.rs", "VERIFICATIONS"),
+        ("verifications", "src/gate/verifications.rs", "VERIFICATIONS"),
         ("close_drain_bytes", "src/connection/transport.rs", "DRAIN_BYTES"),
         ("close_auth_ms", "src/connection/transport.rs", "CLOSE_BEFORE_AUTH_MS"),
         ("close_ready_ms", "src/connection/transport.rs", "CLOSE_AFTER_AUTH_MS"),

@@ -5,6 +5,7 @@ use crate::{
     gate::{
         refusals::RefusalLog,
         users::{Admission, Place, Users},
+        verifications::{Asker, Verifications},
     },
     metrics::{Level, Lookup, Metrics, Recorder},
     protocol::{
@@ -17,11 +18,6 @@ use crate::{
     token::{Verification, Verifier},
 };
 use std::{fmt, sync::Arc};
-use tokio::sync::Semaphore;
-
-/// Lookups of a verifier that run at a time, over all workers; more wait their turn while their
-/// deadline runs.
-pub(crate) const VERIFICATIONS: usize = 64;
 
 /// What all workers of a server share.
 pub(crate) struct Shared {
@@ -33,8 +29,8 @@ pub(crate) struct Shared {
     pub(crate) users: Users,
     /// Connections of one user, where token and issuer say nothing.
     pub(crate) connections_per_user: u32,
-    /// Places for lookups of the verifier.
-    pub(crate) verifications: Arc<Semaphore>,
+    /// Places for lookups of the verifier; who waits for one does so while its deadline runs.
+    pub(crate) verifications: Arc<Verifications>,
     /// What is counted.
     pub(crate) metrics: Arc<Metrics>,
     /// Who was refused.
@@ -97,25 +93,28 @@ impl Desk {
         }
     }
 
-    /// Judges a credential on the spot, or begins a lookup that waits for one of the places.
-    pub(super) fn verify(&self, token: Token<'_>) -> Verification<Box<Login>> {
-        self.in_its_place(self.shared.verifier.verify(token, self.now.wall))
+    /// Judges a credential on the spot, or begins a lookup that waits for its turn.
+    pub(super) fn verify(&self, token: Token<'_>, asker: Asker) -> Verification<Box<Login>> {
+        self.in_turn(asker, self.shared.verifier.verify(token, self.now.wall))
     }
 
     /// The same for a room token.
-    pub(super) fn verify_pass(&self, token: Token<'_>) -> Verification<Box<Pass>> {
-        self.in_its_place(self.shared.verifier.verify_pass(token, self.now.wall))
+    pub(super) fn verify_pass(&self, token: Token<'_>, asker: Asker) -> Verification<Box<Pass>> {
+        self.in_turn(asker, self.shared.verifier.verify_pass(token, self.now.wall))
     }
 
-    fn in_its_place<T: Send + 'static>(&self, verification: Verification<T>) -> Verification<T> {
+    fn in_turn<T: Send + 'static>(
+        &self,
+        asker: Asker,
+        verification: Verification<T>,
+    ) -> Verification<T> {
         match verification {
             done @ Verification::Done(_) => done,
             Verification::Pending(lookup) => {
-                let places = Arc::clone(&self.shared.verifications);
+                let mut turn = self.shared.verifications.ask(asker);
                 let mut stay = Stay::begin(&self.shared.metrics);
                 Verification::Pending(Box::pin(async move {
-                    // The semaphore is never closed; if it were, the lookup would just run.
-                    let _place = places.acquire_owned().await.ok();
+                    turn.comes().await;
                     stay.run();
                     lookup.await
                 }))

@@ -2,6 +2,7 @@
 
 use super::{Connection, Desk, act};
 use crate::{
+    gate::verifications::Asker,
     protocol::{
         client_message::Token,
         identity::{Login, Pass},
@@ -11,6 +12,7 @@ use crate::{
 };
 use std::{
     future::Future,
+    net::{IpAddr, Ipv4Addr},
     pin::Pin,
     sync::Arc,
     task::{Context, Poll},
@@ -41,7 +43,7 @@ impl Connection {
     }
 
     pub(super) fn verify(&mut self, token: Token<'_>, desk: &mut Desk) {
-        match desk.verify(token) {
+        match desk.verify(token, self.asker()) {
             Verification::Done(result) => self.conclude(result, desk),
             Verification::Pending(lookup) => {
                 self.lookups.get_or_insert_default().login = Some(lookup);
@@ -51,7 +53,7 @@ impl Connection {
     }
 
     pub(super) fn verify_pass(&mut self, token: Token<'_>, desk: &mut Desk) {
-        match desk.verify_pass(token) {
+        match desk.verify_pass(token, self.asker()) {
             Verification::Done(result) => self.conclude_pass(result, desk),
             Verification::Pending(lookup) => {
                 self.lookups.get_or_insert_default().pass = Some(lookup);
@@ -72,6 +74,16 @@ impl Connection {
             lookups.pass = None;
         }
         self.tidy_lookups();
+    }
+
+    /// Among whom its lookups wait: its user's, or those of its address while nobody knows a user.
+    fn asker(&self) -> Asker {
+        if let Some(login) = self.session.login() {
+            return Asker::user(&login.identity);
+        }
+        // A visitor stays until the verdict, and behind a bad one nothing is looked up.
+        let address = self.visitor.as_ref().map(|visitor| visitor.address);
+        Asker::address(address.unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED)))
     }
 
     fn tidy_lookups(&mut self) {

@@ -5,4 +5,6 @@ pub(crate) mod forwarded;
 pub(crate) mod guest;
 pub(crate) mod refusals;
 pub(crate) mod seldom;
+mod turns;
 pub(crate) mod users;
+pub(crate) mod verifications;

@@ -84,7 +84,7 @@ impl Users {
 
 /// (`iss`, `sub`) alone, whatever the public id is.
 #[derive(Clone, Debug)]
-struct Principal(Arc<Identity>);
+pub(super) struct Principal(pub(super) Arc<Identity>);
 
 impl Principal {
     fn key(&self) -> (Option<&str>, &str) {

@@ -19,8 +19,8 @@ mod tests;
 use crate::{
     broker::{Epochs, MemoryBroker},
     config::{AdminConfig, OnUserLimit, Places, TrustedProxies},
-    connection::{Shared, Terms, desk::VERIFICATIONS},
-    gate::{guest::Gate, refusals::RefusalLog, users::Users},
+    connection::{Shared, Terms},
+    gate::{guest::Gate, refusals::RefusalLog, users::Users, verifications::Verifications},
     metrics::Metrics,
     protocol::{
         limits::{AuthLimits, SessionLimits},
@@ -52,7 +52,7 @@ use std::{
 };
 use tokio::{
     runtime::{Builder, LocalOptions},
-    sync::{Semaphore, mpsc, oneshot},
+    sync::{mpsc, oneshot},
     task::JoinSet,
 };
 
@@ -287,7 +287,7 @@ impl Crew {
             verifier: settings.verifier,
             users: Users::new(settings.on_user_limit),
             connections_per_user: settings.connections_per_user,
-            verifications: Arc::new(Semaphore::new(VERIFICATIONS)),
+            verifications: Arc::new(Verifications::default()),
             metrics: Arc::new(Metrics::default()),
             refusals: Arc::new(RefusalLog::default()),
         });

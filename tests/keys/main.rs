@@ -3,6 +3,7 @@
 #![cfg(feature = "server")]
 #![expect(clippy::expect_used, clippy::indexing_slicing, reason = "a test says what it expected")]
 
+mod crowd;
 mod discovery;
 mod document;
 mod flood;

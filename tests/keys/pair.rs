@@ -33,14 +33,25 @@ impl Pair {
 
     /// The same under any name of a key.
     pub(crate) fn token_as(&self, key_id: &str, user: &str) -> String {
-        let exp = crate::support::token::seconds_from_now(3_600_000);
-        let claims = json!({"sub": user, "exp": exp}).to_string();
-        self.signing.sign_as("JWT", Some(key_id), &claims).expect("signed")
+        self.sign(key_id, &json!({"sub": user, "exp": soon()}))
+    }
+
+    /// A token of this issuer under any name of a key.
+    pub(crate) fn token_of(&self, issuer: &str, key_id: &str, user: &str) -> String {
+        self.sign(key_id, &json!({"iss": issuer, "sub": user, "exp": soon()}))
+    }
+
+    fn sign(&self, key_id: &str, claims: &Value) -> String {
+        self.signing.sign_as("JWT", Some(key_id), &claims.to_string()).expect("signed")
     }
 
     pub(crate) fn jwk(&self) -> Value {
         self.jwk.clone()
     }
+}
+
+fn soon() -> f64 {
+    crate::support::token::seconds_from_now(3_600_000)
 }
 
 /// The text of a set of these.

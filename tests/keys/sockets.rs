@@ -32,7 +32,7 @@ async fn status(addr: SocketAddr) -> String {
 }
 
 /// Asks again until `/readyz` answers with this status.
-async fn readyz(addr: SocketAddr, code: &str) {
+pub(super) async fn readyz(addr: SocketAddr, code: &str) {
     let mut pace = tokio::time::interval(Duration::from_millis(5));
     let change = async {
         while !status(addr).await.contains(code) {

@@ -8,10 +8,8 @@ use super::{
 use crate::{
     broker::{Epochs, MemoryBroker},
     config::OnUserLimit,
-    connection::{
-        Entrance, Shared, Slot, Stream, Terms, Visitor, desk::VERIFICATIONS, stream::Queued,
-    },
-    gate::users::Users,
+    connection::{Entrance, Shared, Slot, Stream, Terms, Visitor, stream::Queued},
+    gate::{users::Users, verifications::Verifications},
     metrics::Metric,
     protocol::{
         limits::{AuthLimits, SessionLimits},
@@ -26,7 +24,7 @@ use serde_json::Value;
 use std::{
     cell::{Cell, RefCell},
     future,
-    net::Ipv4Addr,
+    net::{IpAddr, Ipv4Addr},
     rc::Rc,
     sync::{
         Arc,
@@ -35,7 +33,7 @@ use std::{
 };
 use tokio::{
     runtime::Builder,
-    sync::{Semaphore, mpsc},
+    sync::mpsc,
     task::{self, JoinHandle, LocalSet},
     time::Instant,
 };
@@ -144,7 +142,7 @@ impl House {
             verifier: Arc::new(Clerk),
             users: Users::new(plan.on_user_limit),
             connections_per_user: plan.connections_per_user,
-            verifications: Arc::new(Semaphore::new(VERIFICATIONS)),
+            verifications: Arc::new(Verifications::default()),
             metrics: Arc::default(),
             refusals: Arc::default(),
         });
@@ -196,6 +194,15 @@ impl House {
 
     /// The same with bytes that came along with the handshake.
     pub(super) fn connect_with(&self, early: Vec<u8>, unknown_subprotocol: bool) -> Peer {
+        self.admit(Ipv4Addr::LOCALHOST.into(), early, unknown_subprotocol)
+    }
+
+    /// A fresh connection from another address.
+    pub(super) fn connect_from(&self, address: IpAddr) -> Peer {
+        self.admit(address, Vec::new(), false)
+    }
+
+    fn admit(&self, address: IpAddr, early: Vec<u8>, unknown_subprotocol: bool) -> Peer {
         let (stream, peer) = match self.plan.egress {
             Egress::Direct => {
                 let (ours, theirs) = pipe(self.plan.wire_bytes);
@@ -215,7 +222,7 @@ impl House {
             seed: u32::try_from(number).expect("a few connections"),
             refused: None,
             slot: Slot::take(&self.open).0,
-            visitor: Box::new(Visitor::new(Ipv4Addr::LOCALHOST.into(), None)),
+            visitor: Box::new(Visitor::new(address, None)),
         };
         let core = Rc::clone(&self.cores[number % self.cores.len()]);
         let serving = Core::serve(core, entrance);
@@ -258,7 +265,7 @@ impl House {
         }
         assert_eq!(self.open(), 0, "places of the process");
         assert_eq!(self.shared.users.len(), 0, "users");
-        assert_eq!(self.shared.verifications.available_permits(), VERIFICATIONS, "lookups");
+        assert_eq!(self.shared.verifications.held(), (0, 0), "lookups");
         let sheet = self.shared.metrics.sheet();
         for level in [Metric::Connections, Metric::Members, Metric::Lookups] {
             assert_eq!(sheet.total(level), 0, "{level:?}");

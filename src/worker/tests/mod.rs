@@ -8,6 +8,7 @@ mod counted;
 mod drain;
 mod house;
 mod keys;
+mod lookups;
 mod passes;
 mod peer;
 mod pipe;
