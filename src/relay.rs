@@ -4,6 +4,7 @@
 //! that have members there before the mutex is free again: the order of the log is the order that
 //! every worker sees. Nothing is delivered that is not committed.
 
+mod notes;
 mod shelf;
 #[cfg(test)]
 mod tests;
@@ -15,6 +16,7 @@ use crate::{
     room::{
         ConnKey, Gap, Inbox, Item, JoinTicket, LeaveTicket, Registry, Restart, Room, WorkerIndex,
         inbox::{Addressed, Credit, INBOX_BYTES},
+        trace::{Step, note},
     },
     session::{RequestKey, RoomRefusal},
 };
@@ -138,7 +140,8 @@ impl Relay {
             }
             core.enter(caller.worker);
             self.wake_up(&mut core);
-            let ticket = ticket(caller, &mut core.log, since);
+            let ticket = ticket(caller, &room, &mut core.log, since);
+            notes::join(&room, caller, since, &ticket, true);
             let wake = self.push(caller.worker, &room, Item::Join(ticket));
             drop(core);
             self.wake(caller.worker, wake);
@@ -149,7 +152,8 @@ impl Relay {
     /// Queues another join of a member: it is answered in the room's order and counts nobody in.
     pub(crate) fn rejoin(&self, caller: Caller, room: &Arc<SharedRoom>, since: Option<&Since<'_>>) {
         let mut core = room.lock();
-        let ticket = ticket(caller, &mut core.log, since);
+        let ticket = ticket(caller, room, &mut core.log, since);
+        notes::join(room, caller, since, &ticket, false);
         let wake = self.push(caller.worker, room, Item::Join(ticket));
         drop(core);
         self.wake(caller.worker, wake);
@@ -165,6 +169,7 @@ impl Relay {
     pub(crate) fn leave_again(&self, caller: Caller, room: &Arc<SharedRoom>) {
         let ticket = LeaveTicket { connection: caller.connection, request: caller.request };
         let core = room.lock();
+        notes::leave(room, caller);
         let wake = self.push(caller.worker, room, Item::Leave(ticket));
         drop(core);
         self.wake(caller.worker, wake);
@@ -174,6 +179,7 @@ impl Relay {
     pub(crate) fn exit(&self, worker: WorkerIndex, room: &Arc<SharedRoom>, now: Wall) {
         let mut core = room.lock();
         core.exit(worker);
+        note(room.id(), || Step::CountedOut { worker });
         if core.is_empty() {
             self.rest(room, core, now);
         }
@@ -195,6 +201,8 @@ impl Relay {
         let credits = self.reserve(core.workers(), draft.max_frame_bytes())?;
         let before = core.log.held();
         let publishing = core.log.publish(draft, now);
+        let reached = credits.iter().map(|(worker, _)| *worker);
+        notes::published(room, &core.log, draft, (&publishing, now), reached);
         let aftermath = Aftermath::of(&mut core, before, &publishing);
         let (receipt, duplicate) = match publishing {
             Publishing::Committed { receipt, delivery } => {
@@ -302,8 +310,14 @@ impl Relay {
 }
 
 /// A room that nobody publishes in forgets nothing by itself: the age is judged here.
-fn ticket(caller: Caller, log: &mut RoomLog, since: Option<&Since<'_>>) -> JoinTicket {
+fn ticket(
+    caller: Caller,
+    room: &SharedRoom,
+    log: &mut RoomLog,
+    since: Option<&Since<'_>>,
+) -> JoinTicket {
     log.expire(caller.now);
+    notes::expired(room, log, caller.now);
     JoinTicket {
         connection: caller.connection,
         request: caller.request,

@@ -123,7 +123,7 @@ impl Desk {
     }
 
     /// Whether this member is to be taken out as soon as its room is done with its turn.
-    pub(super) fn takes_out(&self, connection: ConnKey, at: RoomPlace) -> bool {
+    pub(crate) fn takes_out(&self, connection: ConnKey, at: RoomPlace) -> bool {
         self.departures.iter().any(|it| it.connection == connection && it.at == at)
     }
 

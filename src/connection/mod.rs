@@ -27,7 +27,10 @@ use crate::{
     metrics::{Count, End, Level, State},
     protocol::{close_code::CloseCode, identity::Identity, time::Time},
     relay::SharedRoom,
-    room::{ConnKey, JoinTicket, LeaveTicket, RoomId, RoomPlace, Seating},
+    room::{
+        ConnKey, JoinTicket, LeaveTicket, RoomId, RoomPlace, Seating,
+        trace::{Step, Who, note},
+    },
     session::{Event, Opening, Pulse, RoomRefusal, Session},
 };
 use lookups::Lookups;
@@ -214,6 +217,8 @@ impl Connection {
             }
             // A sealed outbox swallows what comes after the Close.
             let _ = self.transport.push_data(frame.clone(), desk.now.time);
+            let who = Who { worker: desk.worker, connection: self.key };
+            note(at.room, || Step::Queued { who, place: at.place, seq: delivery.seq });
             taken += 1;
         }
         desk.recorder.add(Count::Delivery, taken);

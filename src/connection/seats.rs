@@ -5,7 +5,10 @@ use crate::{
     metrics::Level,
     protocol::room_name::RoomRef,
     relay::SharedRoom,
-    room::{ConnKey, RoomId, RoomPlace, Seating},
+    room::{
+        ConnKey, RoomId, RoomPlace, Seating,
+        trace::{Step, Who, note},
+    },
     session::RequestKey,
 };
 use std::{mem, sync::Arc};
@@ -145,6 +148,8 @@ impl Seat {
 }
 
 fn give_up(seat: &Seat, connection: ConnKey, desk: &mut Desk) {
+    let who = Who { worker: desk.worker, connection };
+    note(seat.room.id(), || Step::GaveUp { who, join: seat.join });
     if seat.leave.is_none() {
         let shared = Arc::clone(&desk.shared);
         desk.recorder.lower(Level::Member);

@@ -1,10 +1,13 @@
 //! Forgetting: rooms that are empty, messages that are too old, memory that is short.
 
-use super::{Relay, RoomLog, SharedRoom, shelf};
+use super::{Relay, RoomLog, SharedRoom, notes, shelf};
 use crate::{
     broker::{Memory, Publishing},
     protocol::time::Wall,
-    room::Core,
+    room::{
+        Core,
+        trace::{Step, note},
+    },
 };
 use parking_lot::MutexGuard;
 use std::sync::{Arc, atomic::Ordering};
@@ -91,6 +94,7 @@ impl Relay {
         let mut core = room.lock();
         let bytes = bytes(core.log.held());
         let forgotten = core.log.shed(bytes);
+        notes::shed(room, &core.log);
         let moved = core.shelved.and_then(|size| shelf::moves(size, core.log.held()));
         if moved.is_some() {
             core.shelved = moved;
@@ -119,8 +123,9 @@ impl Relay {
             return;
         }
         core.log.expire(now);
+        notes::expired(&room, &core.log, now);
         if core.is_empty() && core.log.remembers(now).is_none() {
-            return self.free(&room, core);
+            return self.free(&room, core, now);
         }
         let later = core.log.forgets_at().map(|oldest| oldest.max(now + LOOK_MS));
         // A room that rests is freed when its time has come, not some time later.
@@ -139,7 +144,9 @@ impl Relay {
         mut core: MutexGuard<'_, Core<RoomLog>>,
         now: Wall,
     ) {
-        let Some(until) = core.log.remembers(now) else { return self.free(room, core) };
+        let Some(until) = core.log.remembers(now) else {
+            return self.free(room, core, now);
+        };
         core.is_resting = true;
         self.resting.fetch_add(1, Ordering::Relaxed);
         if core.shelved.is_some() {
@@ -152,7 +159,8 @@ impl Relay {
         self.shelf.put(Arc::clone(room), size, until);
     }
 
-    fn free(&self, room: &Arc<SharedRoom>, mut core: MutexGuard<'_, Core<RoomLog>>) {
+    fn free(&self, room: &Arc<SharedRoom>, mut core: MutexGuard<'_, Core<RoomLog>>, now: Wall) {
+        note(room.id(), || Step::Freed { now });
         self.wake_up(&mut core);
         core.kill();
         core.shelved = None;

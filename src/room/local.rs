@@ -4,9 +4,10 @@
 mod tests;
 
 use super::{
-    Room,
+    Room, WorkerIndex,
     inbox::{Credit, Item},
     member::{ConnKey, Cursor, JoinTicket, LeaveTicket, Member, RoomPlace},
+    trace::{Spot, Step, Who, note},
 };
 use crate::{outbox::Delivery, protocol::room_rules::SlowConsumer};
 use slab::Slab;
@@ -21,6 +22,8 @@ pub(crate) struct Gap;
 
 /// The connections of a worker, as a room sees them.
 pub(crate) trait Audience<L> {
+    /// Which worker's.
+    fn worker(&self) -> WorkerIndex;
     /// Queues as many of `deliveries` as fit for `to`, the member at `at`, in order, and returns
     /// how many.
     fn offer(&mut self, to: ConnKey, at: RoomPlace, deliveries: &[Delivery]) -> usize;
@@ -51,8 +54,9 @@ pub(crate) trait Audience<L> {
     /// A leave took effect, everything of the room is queued: answers it and returns the place
     /// that becomes free.
     fn left(&mut self, ticket: LeaveTicket, room: &Room<L>) -> Option<usize>;
-    /// `member` does not keep up, and nothing is left to bridge that: it has to go.
-    fn lost(&mut self, member: ConnKey);
+    /// `member`, which is at `at`, does not keep up, and nothing is left to bridge that: it has to
+    /// go.
+    fn lost(&mut self, member: ConnKey, at: RoomPlace);
     /// Gives the credit of a served message back.
     fn release(&mut self, credit: Credit);
 }
@@ -170,9 +174,7 @@ impl<L> LocalRoom<L> {
                 }
                 Item::Leave(ticket) if self.batch.deliveries.is_empty() && *quantum > 0 => {
                     *quantum -= 1;
-                    if let Some(place) = audience.left(ticket, &self.room) {
-                        self.remove(place);
-                    }
+                    self.leave(ticket, audience);
                 }
                 Item::Join(_) | Item::Leave(_) => {
                     self.pending.push_front(item);
@@ -180,6 +182,8 @@ impl<L> LocalRoom<L> {
                 }
                 Item::Deliver(delivery, credit) if self.members.is_empty() => {
                     self.next_seq = delivery.seq + 1;
+                    let (worker, seq) = (audience.worker(), delivery.seq);
+                    note(self.room.id(), || Step::Skipped { worker, seq });
                     audience.release(credit);
                 }
                 Item::Deliver(delivery, credit) => {
@@ -187,6 +191,8 @@ impl<L> LocalRoom<L> {
                         delivery.seq,
                         self.next_seq + self.batch.deliveries.len() as u64
                     );
+                    let (worker, seq) = (audience.worker(), delivery.seq);
+                    note(self.room.id(), || Step::Gathered { worker, seq });
                     self.batch.deliveries.push(delivery);
                     self.batch.credits.push(credit);
                     if self.batch.deliveries.len() == BATCH_MESSAGES {
@@ -214,13 +220,23 @@ impl<L> LocalRoom<L> {
             *quantum -= 1;
             let at = RoomPlace { room: self.room.id(), place };
             let taken = audience.offer(member.connection, at, &self.batch.deliveries);
-            if let Some(missed) = self.batch.deliveries.get(taken) {
+            let missed = self.batch.deliveries.get(taken);
+            if let Some(missed) = missed {
                 member.cursor = Cursor::CatchingUp { next_seq: missed.seq };
-                self.behind.push(place);
-                match self.slow_consumer {
-                    SlowConsumer::CatchUp => audience.fell_behind(member.connection),
-                    SlowConsumer::Close => audience.lost(member.connection),
-                }
+            }
+            note(self.room.id(), || Step::Offered {
+                to: Spot { worker: audience.worker(), place },
+                offered: self.batch.deliveries.len(),
+                taken,
+                cursor: member.cursor,
+            });
+            if missed.is_none() {
+                continue;
+            }
+            self.behind.push(place);
+            match self.slow_consumer {
+                SlowConsumer::CatchUp => audience.fell_behind(member.connection),
+                SlowConsumer::Close => audience.lost(member.connection, at),
             }
         }
         self.end_batch(audience);
@@ -231,27 +247,42 @@ impl<L> LocalRoom<L> {
         self.next_seq += self.batch.deliveries.len() as u64;
         self.batch.deliveries.clear();
         self.batch.place = 0;
+        let (worker, next_seq) = (audience.worker(), self.next_seq);
+        note(self.room.id(), || Step::HandedOut { worker, next_seq });
         for credit in self.batch.credits.drain(..) {
             audience.release(credit);
         }
     }
 
     fn join(&mut self, ticket: &JoinTicket, audience: &mut impl Audience<L>) {
-        if self.members.is_empty() {
-            // Nothing was pushed to this worker while it had no member.
-            self.next_seq = ticket.seq + 1;
-        }
-        debug_assert_eq!(self.next_seq, ticket.seq + 1, "a join stands in the room's order");
-        match audience.joined(ticket, &self.room) {
-            Seating::None => return,
+        // With members this is where the worker stands. Without any nothing was pushed to it, and
+        // those that it still has may be counted out and about to be taken out.
+        self.next_seq = ticket.seq + 1;
+        let seating = audience.joined(ticket, &self.room);
+        let (connection, request) = (ticket.connection, ticket.request);
+        let who = Who { worker: audience.worker(), connection };
+        let joined = |seat| move || Step::Joined { who, request, seat };
+        match seating {
+            Seating::None => return note(self.room.id(), joined(None)),
             Seating::New => {}
         }
         let cursor = ticket.restart.cursor(ticket.seq);
-        let place = self.members.insert(Member { connection: ticket.connection, cursor });
+        let place = self.members.insert(Member { connection, cursor });
+        note(self.room.id(), joined(Some((place, cursor))));
         audience.seated(ticket.connection, &self.room, place);
         self.places = self.places.max(place + 1);
         if cursor != Cursor::Live {
             self.behind.push(place);
+        }
+    }
+
+    fn leave(&mut self, ticket: LeaveTicket, audience: &mut impl Audience<L>) {
+        let place = audience.left(ticket, &self.room);
+        let LeaveTicket { connection, request } = ticket;
+        let who = Who { worker: audience.worker(), connection };
+        note(self.room.id(), || Step::Left { who, request, place });
+        if let Some(place) = place {
+            self.remove(place);
         }
     }
 
@@ -265,6 +296,7 @@ impl<L> LocalRoom<L> {
     fn catch_up(&mut self, quantum: &mut usize, audience: &mut impl Audience<L>) {
         let mut read = Vec::new();
         let mut next = 0;
+        let (id, worker) = (self.room.id(), audience.worker());
         while let Some(&place) = self.behind.get(next) {
             let Some(member) = self.members.get_mut(place) else {
                 self.behind.swap_remove(next);
@@ -274,23 +306,32 @@ impl<L> LocalRoom<L> {
                 self.behind.swap_remove(next);
                 continue;
             };
-            let at = RoomPlace { room: self.room.id(), place };
+            let (at, spot) = (RoomPlace { room: id, place }, Spot { worker, place });
             while *quantum > 0 && *next_seq < self.next_seq && audience.is_hungry(member.connection)
             {
                 *quantum -= 1;
                 read.clear();
-                if audience.read(&self.room, *next_seq, self.next_seq, &mut read).is_err() {
-                    audience.lost(member.connection);
+                let found = audience.read(&self.room, *next_seq, self.next_seq, &mut read).is_ok();
+                note(id, || Step::Read {
+                    by: spot,
+                    from: *next_seq,
+                    until: self.next_seq,
+                    seqs: found.then(|| read.iter().map(|delivery| delivery.seq).collect()),
+                });
+                if !found {
+                    audience.lost(member.connection, at);
                     break;
                 }
                 let taken = audience.offer(member.connection, at, &read);
                 *next_seq += taken as u64;
+                note(id, || Step::Fed { to: spot, taken, next_seq: *next_seq });
                 if taken < read.len() || taken == 0 {
                     break;
                 }
             }
             if *next_seq == self.next_seq {
                 member.cursor = Cursor::Live;
+                note(id, || Step::WentLive { member: spot });
                 self.behind.swap_remove(next);
             } else {
                 audience.wait(member.connection);

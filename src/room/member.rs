@@ -4,7 +4,7 @@ use super::RoomId;
 use crate::session::RequestKey;
 
 /// A connection on its worker: its place in the table, and which tenant of that place.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) struct ConnKey {
     /// The place.
     pub(crate) index: u32,
@@ -22,7 +22,7 @@ pub(crate) struct RoomPlace {
 }
 
 /// Where a member stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Cursor {
     /// At the worker's position: takes what is delivered next.
     Live,
@@ -58,7 +58,7 @@ pub(crate) struct JoinTicket {
 }
 
 /// What a join asked about missed messages, and what the log said.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Restart {
     /// Nothing was asked.
     Fresh,

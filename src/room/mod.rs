@@ -8,7 +8,10 @@
 pub(crate) mod inbox;
 pub(crate) mod local;
 pub(crate) mod member;
+#[cfg(test)]
+pub(crate) mod model;
 pub(crate) mod registry;
+pub(crate) mod trace;
 
 pub(crate) use inbox::{Inbox, Item};
 pub(crate) use local::{Audience, Gap, LocalRoom, Seating};

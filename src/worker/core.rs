@@ -314,7 +314,7 @@ impl Core {
             }
         }
         for departure in self.desk.departures.drain(..) {
-            self.rooms.remove(departure);
+            self.rooms.remove(self.desk.worker, departure);
         }
         self.desk.replaced.retain(|place| !tell_replaced(&self.controls, *place));
         for room in self.desk.hungry.drain(..) {

@@ -9,8 +9,9 @@ use crate::{
     relay::{RoomLog, SharedRoom},
     room::{
         Audience, ConnKey, Gap, Item, JoinTicket, LeaveTicket, LocalRoom, RoomId, RoomPlace,
-        Seating,
+        Seating, WorkerIndex,
         inbox::{Addressed, Credit},
+        trace::{Spot, Step, note},
     },
     session::Event,
 };
@@ -42,11 +43,12 @@ pub(super) struct Rooms {
 
 impl Rooms {
     /// Takes a member out.
-    pub(super) fn remove(&mut self, departure: Departure) {
+    pub(super) fn remove(&mut self, worker: WorkerIndex, departure: Departure) {
         let RoomPlace { room, place } = departure.at;
         let Some(&at) = self.by_id.get(&room) else { return };
         let Some(room) = self.rooms.get_mut(at) else { return };
         if room.is_at(place, departure.connection) {
+            note(departure.at.room, || Step::TakenOut { member: Spot { worker, place } });
             room.remove(place);
         }
         self.drop_if_spent(at);
@@ -86,12 +88,14 @@ impl Rooms {
 
     /// Hands what was drained to the rooms; `rules` say how new ones are served. Returns the credit
     /// of messages that nobody here waits for any more.
-    fn distribute(&mut self, rules: &RoomRules, mut stale: impl FnMut(Credit)) {
+    fn distribute(&mut self, rules: &RoomRules, mut stale: impl FnMut(RoomId, u64, Credit)) {
         let mut items = mem::take(&mut self.items);
         for (room, item) in items.drain(..) {
             match (self.by_id.get(&room.id()), item) {
                 (Some(&at), item) => self.push(at, item),
-                (None, Item::Deliver(_, credit)) => stale(credit),
+                (None, Item::Deliver(delivery, credit)) => {
+                    stale(room.id(), delivery.seq, credit);
+                }
                 (None, item @ (Item::Join(_) | Item::Leave(_))) => {
                     let at = self.open(room, rules);
                     self.push(at, item);
@@ -124,8 +128,10 @@ impl Core {
         let worker = self.desk.worker;
         shared.relay.register(worker, waker);
         shared.relay.drain(worker, &mut self.rooms.items);
-        self.rooms
-            .distribute(&self.terms.rules.rooms, |credit| shared.relay.give_back(worker, credit));
+        self.rooms.distribute(&self.terms.rules.rooms, |room, seq, credit| {
+            note(room, || Step::Skipped { worker, seq });
+            shared.relay.give_back(worker, credit);
+        });
         let mut quantum = TURN_QUANTUM;
         while quantum > 0
             && let Some(at) = self.rooms.active.pop_front()
@@ -197,6 +203,10 @@ impl Hall<'_> {
 }
 
 impl Audience<RoomLog> for Hall<'_> {
+    fn worker(&self) -> WorkerIndex {
+        self.desk.worker
+    }
+
     fn offer(&mut self, to: ConnKey, at: RoomPlace, deliveries: &[Delivery]) -> usize {
         match self.touch(to) {
             Some((connection, desk)) => connection.offer(at, deliveries, desk),
@@ -251,7 +261,13 @@ impl Audience<RoomLog> for Hall<'_> {
         connection.left(ticket, room.id(), desk)
     }
 
-    fn lost(&mut self, member: ConnKey) {
+    fn lost(&mut self, member: ConnKey, at: RoomPlace) {
+        if self.desk.takes_out(member, at) {
+            // It misses nothing any more, and its connection may go on without this room.
+            return;
+        }
+        let spot = Spot { worker: self.desk.worker, place: at.place };
+        note(at.room, || Step::Lost { member: spot });
         if let Some((connection, desk)) = self.touch(member) {
             connection.on_event(Event::Slow, desk);
         }

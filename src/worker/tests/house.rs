@@ -4,6 +4,7 @@ use super::{
     clerk::{Clerk, wait},
     peer::{Peer, auth, join},
     pipe::{Watched, pipe},
+    replay::Replay,
 };
 use crate::{
     broker::{Epochs, MemoryBroker},
@@ -17,6 +18,7 @@ use crate::{
         room_rules::RoomRules,
     },
     relay::Relay,
+    room::trace::recorder,
     session::Rules,
     worker::{CONTROLS, Control, Place, Receiving, Reception, Worker, clock::Clock, core::Core},
 };
@@ -56,6 +58,8 @@ pub(super) struct Plan {
     pub(super) wire_bytes: usize,
     pub(super) limits: SessionLimits,
     pub(super) rooms: RoomRules,
+    /// What all rooms may remember together, in bytes.
+    pub(super) memory_bytes: Option<usize>,
     pub(super) on_user_limit: OnUserLimit,
     pub(super) connections_per_user: u32,
 }
@@ -77,6 +81,7 @@ impl Plan {
             wire_bytes: 16 * 1024,
             limits,
             rooms: RoomRules::open(),
+            memory_bytes: None,
             on_user_limit: OnUserLimit::Refuse,
             connections_per_user: 32,
         }
@@ -104,9 +109,11 @@ pub(super) fn everywhere_with(change: impl Fn(&mut Plan), scenario: impl AsyncFn
 pub(super) fn play(plan: Plan, scenario: impl AsyncFn(&House)) {
     let clock = Builder::new_current_thread().enable_time().start_paused(true).build();
     LocalSet::new().block_on(&clock.expect("a runtime"), async {
+        recorder::begin();
         let house = House::build(plan);
         scenario(&house).await;
         house.check_that_nothing_is_left().await;
+        recorder::end();
     });
 }
 
@@ -121,6 +128,8 @@ pub(super) struct House {
     workers: RefCell<Vec<JoinHandle<()>>>,
     tasks: RefCell<Vec<JoinHandle<()>>>,
     next: Cell<usize>,
+    /// Holds what the rooms did against the model.
+    pub(super) replay: RefCell<Replay>,
 }
 
 /// Simulated streams come in behind the handshake.
@@ -137,6 +146,12 @@ impl House {
         let rooms = plan.rooms.clone();
         let history = move |room: &RoomName| rooms.terms(room.borrowed()).history;
         let broker = MemoryBroker::with_bounds(history, Epochs::seeded(1));
+        let broker = match plan.memory_bytes {
+            Some(cap) => broker.capped(cap),
+            None => broker,
+        };
+        let replay = Replay::new(plan.workers, plan.rooms.clone(), plan.memory_bytes.is_some());
+        let replay = RefCell::new(replay);
         let shared = Arc::new(Shared {
             relay: Relay::new(broker, plan.workers, 1_000),
             verifier: Arc::new(Clerk),
@@ -179,6 +194,7 @@ impl House {
             workers: workers.into(),
             tasks: RefCell::default(),
             next: Cell::new(0),
+            replay,
         }
     }
 
@@ -257,6 +273,11 @@ impl House {
         self.workers.take()
     }
 
+    /// Whatever the rooms did since this was asked last is what the model does.
+    pub(super) fn check_steps(&self) {
+        self.replay.borrow_mut().take(recorder::take());
+    }
+
     /// Every peer is gone: so is everything that was kept for it.
     async fn check_that_nothing_is_left(&self) {
         wait(15_000).await;
@@ -279,6 +300,8 @@ impl House {
             assert_eq!(core.rooms.len(), 0, "rooms of a worker");
             assert_eq!(self.shared.relay.waiting_bytes(worker), 0, "credit of an inbox");
         }
+        self.check_steps();
+        self.replay.borrow().is_complete();
         let (rooms, resting) = self.shared.relay.rooms();
         assert_eq!(rooms, resting, "rooms that are not empty");
         if self.workers.borrow().is_empty() {

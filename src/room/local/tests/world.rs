@@ -121,6 +121,10 @@ impl Hall {
 }
 
 impl Audience<MemoryLog> for Hall {
+    fn worker(&self) -> WorkerIndex {
+        0
+    }
+
     fn offer(&mut self, to: ConnKey, _: RoomPlace, deliveries: &[Delivery]) -> usize {
         self.offers += 1;
         let guest = self.guest(to);
@@ -175,7 +179,7 @@ impl Audience<MemoryLog> for Hall {
         guest.place.take()
     }
 
-    fn lost(&mut self, member: ConnKey) {
+    fn lost(&mut self, member: ConnKey, _: RoomPlace) {
         self.guest(member).lost = true;
     }
 
