@@ -568,10 +568,11 @@ mod of_the_server {
     }
 
     /// Limits that are constants inside of the server: where each one stands.
-    const CONSTANTS: [(&str, &str, &str); 8] = [
+    const CONSTANTS: [(&str, &str, &str); 9] = [
         ("handshake_ms", "src/server/handshake.rs", "HANDSHAKE_MS"),
         ("header_bytes", "src/server/http/request.rs", "HEAD_BYTES"),
         ("header_lines", "src/server/http/request.rs", "HEADER_LINES"),
+        ("squeezed_ms", "src/gate/guest.rs", "SQUEEZED_MS"),
         ("verifications", "src/gate/verifications.rs", "VERIFICATIONS"),
         ("close_drain_bytes", "src/connection/transport.rs", "DRAIN_BYTES"),
         ("close_auth_ms", "src/connection/transport.rs", "CLOSE_BEFORE_AUTH_MS"),

@@ -1,7 +1,7 @@
 //! What a connection begins with: its stream, its place, the terms of the server.
 
 use super::{Stream, Visitor, inbound::Policy};
-use crate::{protocol::close_code::CloseCode, session::Rules};
+use crate::session::Rules;
 use std::sync::{
     Arc,
     atomic::{AtomicUsize, Ordering},
@@ -24,8 +24,6 @@ pub(crate) struct Entrance {
     pub(crate) slot: Slot,
     /// Who it is, as far as anybody knows.
     pub(crate) visitor: Box<Visitor>,
-    /// Why it is told to go at once: there was no place for it.
-    pub(crate) refused: Option<CloseCode>,
 }
 
 /// A place among the connections of a process; free again when it is dropped.

@@ -23,9 +23,9 @@ pub(crate) use transport::Flush;
 
 use crate::{
     broker::Delivery,
-    gate::guest::Guest,
+    gate::guest::{Fate, Guest},
     metrics::{Count, End, Level, State},
-    protocol::{close_code::CloseCode, identity::Identity, time::Time},
+    protocol::{identity::Identity, time::Time},
     relay::SharedRoom,
     room::{
         ConnKey, JoinTicket, LeaveTicket, RoomId, RoomPlace, Seating,
@@ -82,8 +82,7 @@ impl fmt::Debug for Connection {
 impl Connection {
     /// Begins at the 101.
     pub(crate) fn new(key: ConnKey, entrance: Entrance, terms: &Terms, desk: &mut Desk) -> Self {
-        let Entrance { stream, early, unknown_subprotocol, id, seed, slot, mut visitor, refused } =
-            entrance;
+        let Entrance { stream, early, unknown_subprotocol, id, seed, slot, mut visitor } = entrance;
         let guest = visitor.guest.take();
         desk.recorder.add(Count::ReceivedByte, early.len());
         let rules = Arc::clone(&terms.rules);
@@ -108,9 +107,6 @@ impl Connection {
         };
         connection.count_in(desk);
         connection.perform(actions, desk);
-        if let Some(code) = refused {
-            connection.step(Event::Evicted(code), desk);
-        }
         if unknown_subprotocol {
             connection.step(Event::UnsupportedProtocol, desk);
         }
@@ -182,6 +178,9 @@ impl Connection {
         if let Some((_, after_ms)) = self.last_call.take_if(|call| call.0 <= now).map(|call| *call)
         {
             self.step(Event::Shutdown { after_ms }, desk);
+        }
+        if self.time_without_place().is_some_and(|until| until <= now) {
+            self.evict(EVICTED_MS, desk);
         }
         self.step(Event::Timer(self.pulse()), desk);
         self.settle(desk);
@@ -304,11 +303,25 @@ impl Connection {
 
     /// Goes if its place in the vestibule went to somebody else.
     fn poll_place(&mut self, cx: &Context<'_>, desk: &mut Desk) {
-        let lost = self.guest.as_ref().is_some_and(|guest| guest.poll_lost(cx).is_ready());
-        if lost && self.transport.is_open() {
-            self.step(Event::Evicted(CloseCode::Overloaded), desk);
-            self.transport.hurry(desk.now.time + EVICTED_MS);
+        match self.guest.as_ref().map_or(Fate::Stays, |guest| guest.fate(cx)) {
+            Fate::Stays => {}
+            Fate::Evicted if self.transport.is_open() => self.evict(EVICTED_MS, desk),
+            // It is on its way, and has its time for it.
+            Fate::Evicted => {}
+            Fate::Hurried => self.evict(0, desk),
         }
+    }
+
+    /// Until when it may sign in, if it found no place.
+    fn time_without_place(&self) -> Option<Time> {
+        self.guest.as_ref().filter(|_| self.transport.is_open())?.until()
+    }
+
+    /// Tells a stranger why it goes, unless it goes already, and gives it this long.
+    fn evict(&mut self, patience_ms: u64, desk: &mut Desk) {
+        let Some(code) = self.guest.as_ref().map(|guest| guest.code()) else { return };
+        self.step(Event::Evicted(code), desk);
+        self.transport.hurry(desk.now.time + patience_ms);
     }
 
     fn poll_output(&mut self, cx: &mut Context<'_>, desk: &mut Desk) {
@@ -356,6 +369,7 @@ impl Connection {
             self.session.next_deadline(desk.now),
             self.transport.close_deadline(),
             self.last_call.as_ref().map(|call| call.0),
+            self.time_without_place(),
         ];
         if let Some(due) = wanted.into_iter().flatten().min()
             && self.alarm.is_none_or(|alarm| due < alarm)

@@ -1,7 +1,10 @@
 //! A socket in the vestibule: from the accept to its verdict, or to its end.
 
 use super::admission::{Address, Admission, Cap, Decision, Squeezes, Ticket};
-use crate::{config::Places, protocol::time::Time};
+use crate::{
+    config::Places,
+    protocol::{close_code::CloseCode, time::Time},
+};
 use futures_util::task::AtomicWaker;
 use parking_lot::Mutex;
 use std::{
@@ -13,6 +16,10 @@ use std::{
     task::{Context, Poll},
 };
 
+/// In which a newcomer that found no place may sign in nevertheless, in milliseconds from its
+/// arrival. It is less when many do.
+pub(crate) const SQUEEZED_MS: u64 = 500;
+
 /// The vestibule of a process, for all workers.
 #[derive(Debug)]
 pub(crate) struct Gate {
@@ -20,10 +27,11 @@ pub(crate) struct Gate {
     admission: Mutex<Admission<Arc<Seat>>>,
 }
 
-/// Where a socket is told that it lost its place.
+/// Where a socket is told what became of its place.
 #[derive(Debug, Default)]
 struct Seat {
     lost: AtomicBool,
+    hurried: AtomicBool,
     waker: AtomicWaker,
 }
 
@@ -34,17 +42,18 @@ pub(crate) struct Guest {
     gate: Arc<Gate>,
     ticket: Ticket,
     seat: Arc<Seat>,
+    squeezed: Option<(Cap, Time)>,
 }
 
-/// What a newcomer finds.
-#[derive(Debug)]
-pub(crate) enum Arrival {
-    /// A place.
-    Welcome(Guest),
-    /// No place: it is told which cap it met, and closed.
-    Refused(Guest, Cap),
-    /// No room at all (503).
-    Full,
+/// What becomes of a guest.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Fate {
+    /// It stays for now.
+    Stays,
+    /// Its place went to somebody else: it is told, and has a moment to go.
+    Evicted,
+    /// Too many are on their way out: it goes now.
+    Hurried,
 }
 
 /// What the vestibule holds.
@@ -54,8 +63,8 @@ pub(crate) struct Occupancy {
     pub(crate) bounds: Places,
     /// Sockets without a verdict.
     pub(crate) waiting: usize,
-    /// Sockets that are being closed, or that have no address yet.
-    pub(crate) closing: usize,
+    /// Sockets without a place: squeezed, being closed, or without an address yet.
+    pub(crate) leaving: usize,
     /// How long the oldest one has waited, in milliseconds.
     pub(crate) oldest_ms: u64,
     /// Who holds most, and how many.
@@ -70,26 +79,30 @@ impl Gate {
         Self { admission: Mutex::new(Admission::new(places)) }
     }
 
-    /// A socket came from `address`. Whoever has to go for it is told.
-    pub(crate) fn arrive(self: &Arc<Self>, address: Address, now: Time) -> Arrival {
+    /// A socket came from `address`. Whoever has to go for it is told. `None`: there is no room at
+    /// all (503).
+    pub(crate) fn arrive(self: &Arc<Self>, address: Address, now: Time) -> Option<Guest> {
         let seat = Arc::<Seat>::default();
-        let decision = self.admission.lock().arrive(address, Arc::clone(&seat), now);
-        let guest = |ticket| Guest { gate: Arc::clone(self), ticket, seat };
+        let decision = self.change(|table| table.arrive(address, Arc::clone(&seat), now));
+        let guest = |ticket, squeezed| Guest { gate: Arc::clone(self), ticket, seat, squeezed };
         match decision {
-            Decision::Admit(ticket) => Arrival::Welcome(guest(ticket)),
+            Decision::Admit(ticket) => Some(guest(ticket, None)),
             Decision::Replace { ticket, evicted } => {
-                evicted.lose();
-                Arrival::Welcome(guest(ticket))
+                evicted.tell(&evicted.lost);
+                Some(guest(ticket, None))
             }
-            Decision::Refuse { ticket, cap } => Arrival::Refused(guest(ticket), cap),
-            Decision::Full => Arrival::Full,
+            Decision::Squeeze { ticket, cap } => {
+                Some(guest(ticket, Some((cap, now + SQUEEZED_MS))))
+            }
+            Decision::Full => None,
         }
     }
 
     /// A socket came from a proxy that has not yet said for whom. `None`: no room at all (503).
     pub(crate) fn arrive_unnamed(self: &Arc<Self>) -> Option<Guest> {
-        let ticket = self.admission.lock().arrive_unnamed()?;
-        Some(Guest { gate: Arc::clone(self), ticket, seat: Arc::default() })
+        let seat = Arc::<Seat>::default();
+        let ticket = self.change(|table| table.arrive_unnamed(Arc::clone(&seat)))?;
+        Some(Guest { gate: Arc::clone(self), ticket, seat, squeezed: None })
     }
 
     /// What the vestibule holds, with the `top` addresses that hold most.
@@ -98,44 +111,81 @@ impl Gate {
         Occupancy {
             bounds: table.bounds(),
             waiting: table.waiting(),
-            closing: table.being_closed(),
+            leaving: table.leaving(),
             oldest_ms: table.oldest_ms(now),
             top: table.top(top),
             squeezes: table.squeezes(),
         }
     }
+
+    /// Changes the table, and hurries whoever stands in the way then.
+    fn change<T>(&self, change: impl FnOnce(&mut Admission<Arc<Seat>>) -> T) -> T {
+        let mut table = self.admission.lock();
+        let outcome = change(&mut table);
+        let hurried = table.relieve();
+        drop(table);
+        if let Some(seat) = hurried {
+            seat.tell(&seat.hurried);
+        }
+        outcome
+    }
 }
 
 impl Seat {
-    fn lose(&self) {
-        self.lost.store(true, Ordering::Release);
+    fn tell(&self, what: &AtomicBool) {
+        what.store(true, Ordering::Release);
         self.waker.wake();
+    }
+
+    fn fate(&self) -> Fate {
+        if self.hurried.load(Ordering::Acquire) {
+            Fate::Hurried
+        } else if self.lost.load(Ordering::Acquire) {
+            Fate::Evicted
+        } else {
+            Fate::Stays
+        }
     }
 }
 
 impl Guest {
-    /// Ready once the place went to somebody else.
+    /// Ready once it has to go.
     pub(crate) async fn lost(&self) {
-        poll_fn(|cx| self.poll_lost(cx)).await;
+        poll_fn(|cx| match self.fate(cx) {
+            Fate::Stays => Poll::Pending,
+            Fate::Evicted | Fate::Hurried => Poll::Ready(()),
+        })
+        .await;
     }
 
-    /// Ready once the place went to somebody else; then the socket has to go (1013).
-    pub(crate) fn poll_lost(&self, cx: &Context<'_>) -> Poll<()> {
-        if !self.seat.lost.load(Ordering::Acquire) {
-            self.seat.waker.register(cx.waker());
+    /// What becomes of it; the task is woken when that changes.
+    pub(crate) fn fate(&self, cx: &Context<'_>) -> Fate {
+        self.seat.waker.register(cx.waker());
+        // Behind the waker: nothing is missed.
+        self.seat.fate()
+    }
+
+    /// When it has to go because it found no place.
+    pub(crate) fn until(&self) -> Option<Time> {
+        self.squeezed.map(|(_, until)| until)
+    }
+
+    /// With which code it has to go, if it has to.
+    pub(crate) fn code(&self) -> CloseCode {
+        match self.squeezed {
+            Some((Cap::Share, _)) => CloseCode::TooManyConnections,
+            Some((Cap::Places, _)) | None => CloseCode::Overloaded,
         }
-        // Again: it may have been lost before the waker stood there.
-        if self.seat.lost.load(Ordering::Acquire) { Poll::Ready(()) } else { Poll::Pending }
     }
 
     /// The verdict was bad: its address is evicted from first for a while.
     pub(crate) fn failed(&self, now: Time) {
-        self.gate.admission.lock().failed(self.ticket, now);
+        self.gate.change(|table| table.failed(self.ticket, now));
     }
 
     /// It is being closed without a verdict.
     pub(crate) fn closing(&self) {
-        self.gate.admission.lock().closing(self.ticket);
+        self.gate.change(|table| table.closing(self.ticket));
     }
 }
 
@@ -159,24 +209,26 @@ mod tests {
     }
 
     fn held(gate: &Gate) -> (usize, usize) {
-        let Occupancy { waiting, closing, .. } = gate.occupancy(at(0), 0);
-        (waiting, closing)
+        let Occupancy { waiting, leaving, .. } = gate.occupancy(at(0), 0);
+        (waiting, leaving)
     }
 
-    fn welcome(arrival: Arrival) -> Guest {
-        if let Arrival::Welcome(guest) = arrival { guest } else { panic!("{arrival:?}") }
+    fn welcome(gate: &Arc<Gate>, last: u8) -> Guest {
+        gate.arrive(address(last), at(0)).expect("room")
+    }
+
+    fn fate(guest: &Guest) -> Fate {
+        guest.fate(&Context::from_waker(noop_waker_ref()))
     }
 
     #[test]
     fn whoever_goes_is_told_and_its_place_is_free_when_it_is_gone() {
-        let places = Places { places: 2, hard_places: 4, share: 1 };
-        let gate = Arc::new(Gate::new(places));
-        let mut guests: Vec<_> =
-            (0..2).map(|last| welcome(gate.arrive(address(last), at(0)))).collect();
-        let cx = Context::from_waker(noop_waker_ref());
-        assert!(guests.iter().all(|guest| guest.poll_lost(&cx).is_pending()));
-        let newcomer = welcome(gate.arrive(address(9), at(0)));
-        assert!(guests[0].poll_lost(&cx).is_ready() && guests[1].poll_lost(&cx).is_pending());
+        let gate = Arc::new(Gate::new(Places { places: 2, hard_places: 4, share: 1 }));
+        let mut guests = vec![welcome(&gate, 0), welcome(&gate, 1)];
+        assert!(guests.iter().all(|guest| fate(guest) == Fate::Stays));
+        let newcomer = welcome(&gate, 9);
+        assert_eq!((fate(&guests[0]), fate(&guests[1])), (Fate::Evicted, Fate::Stays));
+        assert_eq!(guests[0].code(), CloseCode::Overloaded);
         assert_eq!(held(&gate), (2, 1));
         drop((newcomer, guests.pop()));
         assert_eq!(held(&gate), (0, 1));
@@ -185,20 +237,45 @@ mod tests {
     }
 
     #[test]
-    fn a_refused_or_failed_guest_counts_until_it_is_gone() {
-        let places = Places { places: 2, hard_places: 3, share: 1 };
-        let gate = Arc::new(Gate::new(places));
-        let first = welcome(gate.arrive(address(1), at(0)));
-        let Arrival::Refused(refused, Cap::Share) = gate.arrive(address(1), at(0)) else {
-            panic!("over its share, and young");
-        };
+    fn who_finds_no_place_has_a_moment_and_counts_until_it_is_gone() {
+        let gate = Arc::new(Gate::new(Places { places: 2, hard_places: 6, share: 1 }));
+        let first = welcome(&gate, 1);
+        let squeezed = welcome(&gate, 1);
+        assert_eq!((first.until(), squeezed.until()), (None, Some(at(SQUEEZED_MS))));
+        assert_eq!(
+            (squeezed.code(), fate(&squeezed)),
+            (CloseCode::TooManyConnections, Fate::Stays)
+        );
         first.failed(at(0));
         first.closing();
         assert_eq!(held(&gate), (0, 2));
-        let third = welcome(gate.arrive(address(2), at(0)));
-        assert!(matches!(gate.arrive(address(3), at(0)), Arrival::Full));
-        drop(refused);
-        assert!(matches!(gate.arrive(address(3), at(0)), Arrival::Welcome(_)));
-        drop((first, third));
+        drop(squeezed);
+        assert_eq!(held(&gate), (0, 1));
+        drop(first);
+    }
+
+    #[test]
+    fn when_many_leave_the_oldest_of_them_is_hurried() {
+        let gate = Arc::new(Gate::new(Places { places: 2, hard_places: 6, share: 1 }));
+        let guests: Vec<_> = (1..=4).map(|last| welcome(&gate, last)).collect();
+        assert_eq!(fate(&guests[0]), Fate::Evicted, "two leave, and there is room for two");
+        let fifth = welcome(&gate, 5);
+        let fates: Vec<_> = guests.iter().chain([&fifth]).map(fate).collect();
+        use Fate::{Evicted, Hurried, Stays};
+        assert_eq!(fates, [Hurried, Evicted, Evicted, Stays, Stays]);
+        let sixth = welcome(&gate, 6);
+        assert_eq!(held(&gate), (2, 4));
+        assert!(gate.arrive(address(7), at(0)).is_none(), "nobody of them has gone yet");
+        drop(guests);
+        assert_eq!(held(&gate), (2, 0));
+        drop((fifth, sixth));
+    }
+
+    #[test]
+    fn nobody_hurries_who_has_no_name_yet() {
+        let gate = Arc::new(Gate::new(Places { places: 1, hard_places: 3, share: 1 }));
+        let unnamed: Vec<_> = (0..3).map(|_| gate.arrive_unnamed().expect("room")).collect();
+        assert!(unnamed.iter().all(|guest| fate(guest) == Fate::Stays));
+        assert!(gate.arrive_unnamed().is_none());
     }
 }

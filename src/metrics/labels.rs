@@ -147,14 +147,16 @@ label! {
 label! {
     /// Why a socket without a verdict found no place, or lost it.
     Squeeze {
-        /// Refused: the share of its address was taken.
+        /// No place: the share of its address was taken.
         Share => "share",
-        /// Refused: all places were taken, by sockets as young as itself.
+        /// No place: all were taken, by sockets as young as itself.
         Places => "places",
         /// Refused with 503: there was no room for an explanation either.
         HardPlaces => "hard_places",
         /// Closed, for a newcomer.
         Evicted => "evicted",
+        /// Without a place, and cut short because many were.
+        Hurried => "hurried",
     }
 }
 

@@ -125,8 +125,9 @@ pub(crate) const TABLE: &[Row] = &[
     counter(
         Metric::GateSqueezes,
         "vestibule_gate_squeezed_total",
-        "Sockets that found no place in the vestibule, or lost it, by cause: share (4430), places \
-         (1013), hard_places (503), evicted (1013).",
+        "Sockets that found no place in the vestibule, or lost it, by cause. share and places: they \
+         had half a second to sign in (then 4430, 1013). hard_places: 503. evicted: 1013. hurried: \
+         cut short on their way out.",
     )
     .by("cause", Squeeze::WORDS)
     .asked(),

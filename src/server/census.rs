@@ -70,12 +70,12 @@ impl Survey {
     }
 
     fn note_gate(&self, sheet: &mut Sheet) {
-        let Occupancy { bounds, waiting, closing, oldest_ms, top, squeezes } = self.occupancy();
+        let Occupancy { bounds, waiting, leaving, oldest_ms, top, squeezes } = self.occupancy();
         let Places { places, hard_places, share } = bounds;
         let count = |number: usize| number as u64;
         for (reading, value) in [
             (Reading::GateSockets(Waiting::Verdict), count(waiting)),
-            (Reading::GateSockets(Waiting::End), count(closing)),
+            (Reading::GateSockets(Waiting::End), count(leaving)),
             (Reading::GateBound(Bound::Places), count(places)),
             (Reading::GateBound(Bound::HardPlaces), count(hard_places)),
             (Reading::GateBound(Bound::Share), count(share)),
@@ -84,6 +84,7 @@ impl Survey {
             (Reading::GateSqueezes(Squeeze::Places), squeezes.places),
             (Reading::GateSqueezes(Squeeze::HardPlaces), squeezes.hard_places),
             (Reading::GateSqueezes(Squeeze::Evicted), squeezes.evicted),
+            (Reading::GateSqueezes(Squeeze::Hurried), squeezes.hurried),
         ] {
             sheet.set(reading, value);
         }

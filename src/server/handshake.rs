@@ -188,9 +188,24 @@ struct Newcomer {
 impl Newcomer {
     async fn shake_hands(mut self) -> io::Result<Received> {
         let mut head = Vec::with_capacity(1_024);
+        let ip = self.peer.ip().to_canonical();
+        let introduced = introduction(&mut self.stream, &mut head, &self.house.site, ip).await?;
+        let introduced = match introduced {
+            Introduction::Made(client) => client,
+            Introduction::Refused(fault) => {
+                self.house.doubts.about_introduction(ip, fault);
+                let why = Refusal::ProxyHeader;
+                return Ok(self.refuse(ip, why, why.response(), None));
+            }
+            Introduction::Gone => return Ok(Received::Answered(Handshake::Gone)),
+        };
+        if let Some(client) = introduced {
+            // From here on it counts to its own share, however slow its request is.
+            self.standing = self.standing.named(|| self.house.standing_of(client));
+        }
         let heard = tokio::select! {
             biased;
-            heard = self.house.listen(&mut self.stream, &mut head, self.peer) => heard?,
+            heard = self.house.listen(&mut self.stream, &mut head, ip, introduced) => heard?,
             // Nothing can be explained to it yet.
             () = self.standing.lost() => return Ok(Received::Answered(Handshake::Evicted)),
         };
@@ -217,8 +232,8 @@ impl Newcomer {
     ) -> io::Result<Received> {
         let Self { mut stream, peer, house, slot, standing } = self;
         let standing = standing.named(|| house.standing_of(client));
-        let (guest, refused) = match standing.place() {
-            Ok(place) => place,
+        let guest = match standing.guest() {
+            Ok(guest) => guest,
             Err(why) => {
                 house.book.refused(why, client, upgrade.agent);
                 let farewell = Farewell { stream, response: why.response(), _held: (slot, None) };
@@ -239,7 +254,6 @@ impl Newcomer {
             slot,
             seed: getrandom::u32().map_err(io::Error::other)?,
             visitor: Box::new(visitor),
-            refused,
         })))
     }
 
@@ -272,24 +286,14 @@ enum Heard {
 }
 
 impl House {
-    /// Reads the PROXY header, if one is due, and the head of the request.
+    /// Reads the head of the request that `ip` sends, for itself or for whom it introduced.
     async fn listen(
         &self,
         stream: &mut TcpStream,
         head: &mut Vec<u8>,
-        peer: SocketAddr,
+        ip: IpAddr,
+        introduced: Option<IpAddr>,
     ) -> io::Result<Heard> {
-        let ip = peer.ip().to_canonical();
-        let introduced = match introduction(stream, head, &self.site, ip).await? {
-            Introduction::Made(client) => client,
-            Introduction::Refused(fault) => {
-                self.doubts.about_introduction(ip, fault);
-                let why = Refusal::ProxyHeader;
-                let response = why.response();
-                return Ok(Heard::Refuse { client: ip, why, response, agent: None });
-            }
-            Introduction::Gone => return Ok(Heard::Gone),
-        };
         loop {
             match receive(head, &self.site, ip) {
                 Judgement::NeedMore => {}

@@ -3,20 +3,18 @@
 use super::http::Refusal;
 use crate::{
     gate::{
-        admission::{Address, Cap},
-        guest::{Arrival, Gate, Guest},
+        admission::Address,
+        guest::{Gate, Guest},
     },
-    protocol::{close_code::CloseCode, time::Time},
+    protocol::time::Time,
 };
 use std::{future, net::IpAddr, sync::Arc};
 
 /// A place, or what stands in its stead.
 #[derive(Debug)]
 pub(super) enum Standing {
-    /// It has a place.
+    /// It has a place, or a moment.
     Guest(Guest),
-    /// It has none, and is told why once it can hear it.
-    Refused(Guest, CloseCode),
     /// Nobody knows yet for whom it came: a proxy will say.
     Unnamed(Guest),
     /// There is no room in the vestibule, not even for an explanation (503).
@@ -28,14 +26,7 @@ pub(super) enum Standing {
 impl Standing {
     /// For a socket of `client`.
     pub(super) fn of(client: IpAddr, gate: &Arc<Gate>, now: Time) -> Self {
-        match gate.arrive(Address::of(client), now) {
-            Arrival::Welcome(guest) => Self::Guest(guest),
-            Arrival::Refused(guest, Cap::Share) => {
-                Self::Refused(guest, CloseCode::TooManyConnections)
-            }
-            Arrival::Refused(guest, Cap::Places) => Self::Refused(guest, CloseCode::Overloaded),
-            Arrival::Full => Self::Crowded,
-        }
+        gate.arrive(Address::of(client), now).map_or(Self::Crowded, Self::Guest)
     }
 
     /// For a socket of a trusted proxy.
@@ -51,15 +42,14 @@ impl Standing {
                 drop(guest);
                 again()
             }
-            Self::Guest(_) | Self::Refused(..) | Self::Crowded | Self::Full => self,
+            Self::Guest(_) | Self::Crowded | Self::Full => self,
         }
     }
 
-    /// The place, and why whoever holds it must go at once; or why there is none at all.
-    pub(super) fn place(self) -> Result<(Guest, Option<CloseCode>), Refusal> {
+    /// The guest; or why there is none.
+    pub(super) fn guest(self) -> Result<Guest, Refusal> {
         match self {
-            Self::Guest(guest) | Self::Unnamed(guest) => Ok((guest, None)),
-            Self::Refused(guest, code) => Ok((guest, Some(code))),
+            Self::Guest(guest) | Self::Unnamed(guest) => Ok(guest),
             Self::Crowded => Err(Refusal::Crowded),
             Self::Full => Err(Refusal::Full),
         }
@@ -69,18 +59,16 @@ impl Standing {
     pub(super) const fn is_hopeless(&self) -> bool {
         match self {
             Self::Crowded | Self::Full => true,
-            Self::Guest(_) | Self::Refused(..) | Self::Unnamed(_) => false,
+            Self::Guest(_) | Self::Unnamed(_) => false,
         }
     }
 
-    /// Ready once the place went to somebody else.
+    /// Ready once it has to go.
     pub(super) async fn lost(&self) {
         match self {
             Self::Guest(guest) => guest.lost().await,
             // What has no place cannot lose it.
-            Self::Refused(..) | Self::Unnamed(_) | Self::Crowded | Self::Full => {
-                future::pending().await
-            }
+            Self::Unnamed(_) | Self::Crowded | Self::Full => future::pending().await,
         }
     }
 }

@@ -40,8 +40,12 @@ async fn one_address_may_fill_half_of_the_places_and_then_its_share_counts() {
     for _ in 0..4 {
         crowd.push(silent(&host, 1).await);
     }
-    // All of them are young: who comes fifth is told to come back later.
+    // All of them are young: who comes fifth and is silent too is told to come back later.
     silent(&host, 1).await.closed(4430, "too_many_connections", "backoff").await;
+    // But who signs in at once is let in.
+    let mut quick = silent(&host, 1).await;
+    quick.say(auth("bob")).await;
+    quick.expect("auth_ok").await;
     // A neighbour who holds nothing gets in as if nobody were there.
     let mut neighbour = silent(&host, 2).await;
     neighbour.say(auth("alice")).await;
@@ -61,20 +65,22 @@ async fn over_its_share_an_address_loses_its_own_oldest_socket_once_it_is_not_yo
         crowd.push(silent(&host, 1).await);
     }
     // It knocks until its oldest is a second old.
-    let mut inside = soon("a place", async {
+    let mut eldest = crowd.remove(0);
+    let last = soon("an eviction", async {
         loop {
             let mut peer = silent(&host, 1).await;
-            peer.say(auth("alice")).await;
-            let heard = peer.hear().await;
-            if heard["type"] == "auth_ok" {
-                return peer;
+            tokio::select! {
+                biased;
+                said = eldest.hear() => {
+                    assert_eq!(said["code"], "overloaded", "{said}");
+                    return peer;
+                }
+                said = peer.hear() => assert_eq!(said["code"], "too_many_connections", "{said}"),
             }
-            assert_eq!(heard["code"], "too_many_connections", "{heard}");
         }
-    })
-    .await;
-    crowd.remove(0).closed(1013, "overloaded", "backoff").await;
-    inside.nothing_waits().await;
+    });
+    crowd.push(last.await);
+    eldest.close_frame(1013, "overloaded").await;
     for peer in crowd.iter_mut().chain([&mut other]) {
         still_waits(peer).await;
     }
@@ -99,6 +105,7 @@ async fn who_holds_nothing_pushes_out_the_oldest_of_whoever_holds_most() {
     // Its verdict freed the place: three wait again, and the crowd may grow by one.
     crowd.push(silent(&host, 2).await);
     silent(&host, 2).await.closed(1013, "overloaded", "backoff").await;
+    newcomer.nothing_waits().await;
     host.stop().await;
 }
 

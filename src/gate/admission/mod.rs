@@ -1,8 +1,9 @@
 //! Places in the vestibule: who may wait for a verdict, and who goes when it is full.
 //!
 //! Pure: addresses and times go in, decisions come out. A socket takes a place when it arrives
-//! and holds it until its verdict; one that is being closed counts to the hard cap until it is
-//! gone.
+//! and holds it until its verdict. One that found no place may sign in at once; it, and those that
+//! are being closed, count to the hard cap until they are gone, and when there are many of them
+//! the oldest are cut short, so that the hard cap is hard to reach.
 
 mod address;
 mod failures;
@@ -30,7 +31,7 @@ pub(crate) const SITE_SHARES: usize = 4;
 pub(crate) struct Ticket(u64);
 
 /// Which cap a newcomer met.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Cap {
     /// The share of its address (4430).
     Share,
@@ -51,8 +52,8 @@ pub(crate) enum Decision<S> {
         /// Where the older one is.
         evicted: S,
     },
-    /// It is told why, and closed.
-    Refuse {
+    /// There is no place: it may sign in at once, or is told why, and closed.
+    Squeeze {
         /// Until it is gone.
         ticket: Ticket,
         /// What it met.
@@ -65,14 +66,16 @@ pub(crate) enum Decision<S> {
 /// How many found no place, or lost it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Squeezes {
-    /// Refused for the share of their address.
+    /// No place for the share of their address.
     pub(crate) share: u64,
-    /// Refused because all places were taken.
+    /// No place because all were taken.
     pub(crate) places: u64,
     /// Refused without a word.
     pub(crate) hard_places: u64,
     /// Closed for a newcomer.
     pub(crate) evicted: u64,
+    /// Without a place, and cut short.
+    pub(crate) hurried: u64,
 }
 
 /// A socket that waits.
@@ -80,6 +83,15 @@ pub(crate) struct Squeezes {
 struct Waiting<S> {
     address: Address,
     since: Time,
+    seat: S,
+}
+
+/// A socket without a place.
+#[derive(Debug)]
+struct Leaving<S> {
+    /// Nobody knows it yet for whom a proxy speaks.
+    address: Option<Address>,
+    /// Where it is told to hurry.
     seat: S,
 }
 
@@ -94,8 +106,10 @@ pub(crate) struct Admission<S> {
     next: u64,
     /// Sockets that wait, the oldest first.
     waiting: BTreeMap<Ticket, Waiting<S>>,
-    /// Sockets that are being closed, or that have no address yet.
-    closing: BTreeSet<Ticket>,
+    /// Sockets without a place: squeezed, being closed, or without an address yet.
+    leaving: BTreeMap<Ticket, Leaving<S>>,
+    /// Those of them that can be told to hurry, and were not.
+    patient: BTreeSet<Ticket>,
     crowds: HashMap<Address, BTreeSet<Ticket>>,
     sites: HashMap<Site, BTreeSet<Ticket>>,
     ranks: BTreeSet<Rank>,
@@ -110,7 +124,8 @@ impl<S: Clone> Admission<S> {
             places,
             next: 0,
             waiting: BTreeMap::new(),
-            closing: BTreeSet::new(),
+            leaving: BTreeMap::new(),
+            patient: BTreeSet::new(),
             crowds: HashMap::new(),
             sites: HashMap::new(),
             ranks: BTreeSet::new(),
@@ -122,8 +137,7 @@ impl<S: Clone> Admission<S> {
     /// A socket came from `address`; `seat` is where it is found again.
     pub(crate) fn arrive(&mut self, address: Address, seat: S, now: Time) -> Decision<S> {
         self.forget_failures(now);
-        if self.waiting.len() + self.closing.len() >= self.places.hard_places {
-            self.squeezes.hard_places += 1;
+        if self.is_full() {
             return Decision::Full;
         }
         let evicted = match self.room_for(address, now) {
@@ -135,8 +149,8 @@ impl<S: Clone> Admission<S> {
                     Cap::Places => self.squeezes.places += 1,
                 }
                 let ticket = self.ticket();
-                self.closing.insert(ticket);
-                return Decision::Refuse { ticket, cap };
+                self.see_off(ticket, Leaving { address: Some(address), seat });
+                return Decision::Squeeze { ticket, cap };
             }
         };
         let ticket = self.ticket();
@@ -149,35 +163,49 @@ impl<S: Clone> Admission<S> {
 
     /// A socket came from a proxy that has not yet said for whom: it counts to the hard cap only,
     /// until it is [`gone`](Self::gone) and arrives under its address. `None` is a full house.
-    pub(crate) fn arrive_unnamed(&mut self) -> Option<Ticket> {
-        if self.waiting.len() + self.closing.len() >= self.places.hard_places {
-            self.squeezes.hard_places += 1;
+    pub(crate) fn arrive_unnamed(&mut self, seat: S) -> Option<Ticket> {
+        if self.is_full() {
             return None;
         }
         let ticket = self.ticket();
-        self.closing.insert(ticket);
+        // Nobody hurries it: whoever is behind the proxy is not known to hold anything.
+        self.leaving.insert(ticket, Leaving { address: None, seat });
         Some(ticket)
+    }
+
+    /// A socket that must go at once, because too many are on their way out. To be asked after
+    /// each change.
+    pub(crate) fn relieve(&mut self) -> Option<S> {
+        let spare = self.places.hard_places.saturating_sub(self.places.places);
+        if self.leaving.len() <= spare / 2 {
+            return None;
+        }
+        let oldest = self.patient.pop_first()?;
+        self.squeezes.hurried += 1;
+        self.leaving.get(&oldest).map(|leaving| leaving.seat.clone())
     }
 
     /// The verdict was bad: its address is evicted from first for a while, and the socket is
     /// being closed.
     pub(crate) fn failed(&mut self, ticket: Ticket, now: Time) {
-        let Some(Waiting { address, .. }) = self.unseat(ticket) else { return };
-        self.closing.insert(ticket);
-        self.rerank(address, |this| this.failures.note(address, now));
+        self.closing(ticket);
+        if let Some(address) = self.leaving.get(&ticket).and_then(|leaving| leaving.address) {
+            self.rerank(address, |this| this.failures.note(address, now));
+        }
     }
 
     /// The socket is being closed without a verdict of its own.
     pub(crate) fn closing(&mut self, ticket: Ticket) {
-        if self.unseat(ticket).is_some() {
-            self.closing.insert(ticket);
+        if let Some(Waiting { address, seat, .. }) = self.unseat(ticket) {
+            self.see_off(ticket, Leaving { address: Some(address), seat });
         }
     }
 
     /// The socket left the vestibule: with a good verdict, or for good.
     pub(crate) fn gone(&mut self, ticket: Ticket) {
         if self.unseat(ticket).is_none() {
-            self.closing.remove(&ticket);
+            self.leaving.remove(&ticket);
+            self.patient.remove(&ticket);
         }
     }
 
@@ -191,9 +219,9 @@ impl<S: Clone> Admission<S> {
         self.waiting.len()
     }
 
-    /// Sockets that are being closed.
-    pub(crate) fn being_closed(&self) -> usize {
-        self.closing.len()
+    /// Sockets without a place.
+    pub(crate) fn leaving(&self) -> usize {
+        self.leaving.len()
     }
 
     /// How long the oldest socket has waited, in milliseconds.
@@ -253,10 +281,21 @@ impl<S: Clone> Admission<S> {
 
     /// Takes its place from a socket and says where it is.
     fn evict(&mut self, victim: Ticket) -> Option<S> {
-        let Waiting { seat, .. } = self.unseat(victim)?;
-        self.closing.insert(victim);
+        let Waiting { address, seat, .. } = self.unseat(victim)?;
+        self.see_off(victim, Leaving { address: Some(address), seat: seat.clone() });
         self.squeezes.evicted += 1;
         Some(seat)
+    }
+
+    fn is_full(&mut self) -> bool {
+        let full = self.waiting.len() + self.leaving.len() >= self.places.hard_places;
+        self.squeezes.hard_places += u64::from(full);
+        full
+    }
+
+    fn see_off(&mut self, ticket: Ticket, leaving: Leaving<S>) {
+        self.leaving.insert(ticket, leaving);
+        self.patient.insert(ticket);
     }
 
     fn ticket(&mut self) -> Ticket {

@@ -33,7 +33,7 @@ fn evicted<S: std::fmt::Debug>(decision: Decision<S>) -> S {
 }
 
 fn refused<S: std::fmt::Debug>(decision: Decision<S>) -> Cap {
-    if let Decision::Refuse { cap, .. } = decision { cap } else { panic!("{decision:?}") }
+    if let Decision::Squeeze { cap, .. } = decision { cap } else { panic!("{decision:?}") }
 }
 
 #[test]
@@ -54,7 +54,7 @@ fn over_its_share_an_address_loses_its_own_oldest() {
     }
     assert_eq!(evicted(gate.arrive(v4(1), 3, at(1 + YOUNG_MS))), 0);
     assert_eq!(gate.waiting(), 4);
-    assert_eq!(gate.being_closed(), 1);
+    assert_eq!(gate.leaving(), 1);
 }
 
 #[test]
@@ -194,7 +194,7 @@ fn a_flood_shuts_nobody_from_elsewhere_out() {
                         }
                         closing.push((ms + 100, Ticket(evicted)));
                     }
-                    Decision::Refuse { ticket, .. } => {
+                    Decision::Squeeze { ticket, .. } => {
                         assert!(!good, "{attackers} attackers: refused at {ms} ms");
                         closing.push((ms + 100, ticket));
                     }
@@ -237,7 +237,8 @@ fn step() -> impl Strategy<Value = Step> {
 /// What every table has to agree on.
 fn check(gate: &Admission<usize>, places: Places) {
     assert!(gate.waiting.len() <= places.places);
-    assert!(gate.waiting.len() + gate.closing.len() <= places.hard_places);
+    assert!(gate.waiting.len() + gate.leaving.len() <= places.hard_places);
+    assert!(gate.patient.iter().all(|ticket| gate.leaving.contains_key(ticket)));
     let held: usize = gate.crowds.values().map(BTreeSet::len).sum();
     assert_eq!(held, gate.waiting.len());
     assert_eq!(gate.ranks.len(), gate.crowds.len());
@@ -272,13 +273,13 @@ proptest! {
                     let young = |t: &Ticket| now.since(gate.waiting[t].since) < YOUNG_MS;
                     let (own_young, all_young) =
                         (held.iter().all(young), gate.waiting.keys().all(young));
-                    let room = gate.waiting() + gate.being_closed() < places.hard_places;
+                    let room = gate.waiting() + gate.leaving() < places.hard_places;
                     match gate.arrive(address, number, now) {
                         Decision::Admit(ticket) | Decision::Replace { ticket, .. } => {
                             prop_assert!(room);
                             tickets.push(ticket);
                         }
-                        Decision::Refuse { ticket, cap } => {
+                        Decision::Squeeze { ticket, cap } => {
                             prop_assert!(room && !held.is_empty());
                             let allowed = match cap {
                                 Cap::Share => own_young || address.site().is_some(),
@@ -300,9 +301,9 @@ proptest! {
         for ticket in tickets {
             gate.gone(ticket);
         }
-        let evicted: Vec<_> = gate.closing.iter().copied().collect();
+        let evicted: Vec<_> = gate.leaving.keys().copied().collect();
         evicted.into_iter().for_each(|ticket| gate.gone(ticket));
-        prop_assert_eq!((gate.waiting(), gate.being_closed()), (0, 0));
+        prop_assert_eq!((gate.waiting(), gate.leaving()), (0, 0));
         prop_assert!(gate.crowds.is_empty() && gate.sites.is_empty() && gate.ranks.is_empty());
     }
 }

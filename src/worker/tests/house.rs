@@ -236,7 +236,6 @@ impl House {
             unknown_subprotocol,
             id: format!("c{number}").into(),
             seed: u32::try_from(number).expect("a few connections"),
-            refused: None,
             slot: Slot::take(&self.open).0,
             visitor: Box::new(Visitor::new(address, None)),
         };
