@@ -1,6 +1,10 @@
 //! The least of HTTP and WebSocket that attackers and guests need, from any loopback address.
 
-use std::{io, net::SocketAddr};
+use std::{
+    io,
+    net::SocketAddr,
+    sync::atomic::{AtomicU16, Ordering},
+};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpSocket, TcpStream},
@@ -10,6 +14,10 @@ use tokio::{
 const HEAD_BYTES: usize = 16 * 1024;
 /// The largest frame that is read, in bytes.
 const FRAME_BYTES: usize = 256 * 1024;
+
+/// The ports that attackers and guests use, and how often one that is taken is passed over.
+const PORTS: (u16, u16) = (10_000, 60_000);
+const PORT_TRIES: u32 = 1_000;
 
 /// A frame of the server.
 #[derive(Debug)]
@@ -38,15 +46,29 @@ pub(crate) struct Line {
     read: Vec<u8>,
 }
 
-/// Connects from `from` (port 0: any) to `to`.
+/// Connects from this address to `to`.
 pub(crate) async fn dial(from: SocketAddr, to: SocketAddr) -> io::Result<TcpStream> {
-    let socket = TcpSocket::new_v4()?;
-    // Ports of one address run out in a flood; with this they are found again sooner.
-    socket.set_reuseaddr(true)?;
-    socket.bind(from)?;
+    let mut tries = 0;
+    let socket = loop {
+        let socket = TcpSocket::new_v4()?;
+        socket.set_reuseaddr(true)?;
+        match socket.bind(SocketAddr::new(from.ip(), next_port())) {
+            Ok(()) => break socket,
+            Err(why) if why.kind() == io::ErrorKind::AddrInUse && tries < PORT_TRIES => tries += 1,
+            Err(why) => return Err(why),
+        }
+    };
     let stream = socket.connect(to).await?;
     stream.set_nodelay(true)?;
     Ok(stream)
+}
+
+/// The ports in turn: the kernel's own search takes longer the more of them an address has, and
+/// would be charged to the server that is measured beside it.
+fn next_port() -> u16 {
+    static NEXT: AtomicU16 = AtomicU16::new(0);
+    let at = NEXT.fetch_add(1, Ordering::Relaxed) % (PORTS.1 - PORTS.0);
+    PORTS.0 + at
 }
 
 /// The request that opens a WebSocket.
