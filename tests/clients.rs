@@ -281,3 +281,31 @@ fn clients_cut_bots_fail_on_what_a_short_history_has_lost() {
     assert_eq!((code, &report["clean"]), (Some(1), &false.into()), "{report}");
     assert_ne!(report["faults"]["lost"], 0, "{report}");
 }
+
+#[test]
+fn clients_flood_shuts_nobody_out() {
+    let server = Program::serve(&[
+        ("VESTIBULE_GATE__PLACES", "64"),
+        ("VESTIBULE_GATE__HARD_PLACES", "128"),
+        ("VESTIBULE_GATE__SHARE", "4"),
+    ]);
+    // Being shut out counts, not how long it takes.
+    let args = "--addresses 4 --attempts 600 --rate 300 --guests 10 --seconds 3 --patience 20";
+    let output = quiet(example("flood"))
+        .args(["--to", &server.addr, "--secret", SECRET])
+        .args(args.split(' '))
+        .output()
+        .expect("the flood");
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success(), "{said}{}", String::from_utf8_lossy(&output.stderr));
+    assert_eq!(said.matches("30 of 30 in").count(), 2, "{said}");
+}
+
+#[test]
+fn clients_flood_leaves_other_machines_alone() {
+    for to in ["192.0.2.1:7000", "[::1]:7000"] {
+        let output = quiet(example("flood")).args(["--to", to]).output().expect("the flood");
+        assert_eq!(output.status.code(), Some(2), "{to}");
+        assert!(String::from_utf8_lossy(&output.stderr).contains("127.0.0.0/8"), "{to}");
+    }
+}

@@ -40,6 +40,8 @@ impl Home {
 /// How guests fared.
 #[derive(Debug)]
 pub(crate) struct Welcome {
+    /// How long each tried.
+    pub(crate) patience: Duration,
     /// Guests that came.
     pub(crate) guests: u64,
     /// Guests that were let in before their patience ended.
@@ -81,8 +83,9 @@ pub(crate) async fn visit(plan: Visit, home: impl Fn(u32) -> Home) -> Welcome {
     let took_ms = Histogram::new_with_bounds(1, 120_000, 3);
     #[expect(clippy::expect_used, reason = "the bounds are constants that it takes")]
     let took_ms = took_ms.expect("a histogram");
-    let guests_planned = u64::from(plan.guests);
-    let mut welcome = Welcome { guests: guests_planned, inside: 0, at_once: 0, took_ms };
+    let patience = plan.patience;
+    let mut welcome =
+        Welcome { patience, guests: plan.guests.into(), inside: 0, at_once: 0, took_ms };
     let mut lines = Vec::new();
     while let Some(entered) = guests.join_next().await {
         let Ok(Some((took, tries, line))) = entered else { continue };

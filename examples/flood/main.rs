@@ -30,8 +30,6 @@ use token::Signer;
 use tokio::time::Instant;
 use vestibule::token::Mint;
 
-/// How long a guest tries.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(2);
 /// How long guests' tokens live, in milliseconds.
 const TOKEN_MS: u64 = 3_600_000;
 
@@ -86,6 +84,9 @@ struct One {
     /// Guests a second, from addresses of their own and from one that attackers use.
     #[arg(long, default_value_t = 20, value_parser = value_parser!(u32).range(1..=1_000))]
     guests: u32,
+    /// Seconds in which a guest has to be in; sent away, it tries again after a moment.
+    #[arg(long, default_value_t = 2, value_parser = value_parser!(u64).range(1..=60))]
+    patience: u64,
 }
 
 #[tokio::main]
@@ -177,7 +178,7 @@ impl One {
                 tokens: tokens(&signer, &mint(subject), guests)?,
                 guests,
                 per_second: self.guests,
-                patience: PATIENCE,
+                patience: Duration::from_secs(self.patience),
                 stay: false,
             })
         };
@@ -202,7 +203,7 @@ impl Welcome {
             "{} of {} in within {} s, {} at the first try; p50 {} ms, p99 {} ms",
             self.inside,
             self.guests,
-            PATIENCE.as_secs(),
+            self.patience.as_secs(),
             self.at_once,
             self.took_ms.value_at_quantile(0.5),
             self.took_ms.value_at_quantile(0.99)

@@ -1,7 +1,7 @@
 //! The whole table: floods from few and many addresses, an office that comes back, memory.
 
 use crate::{
-    PATIENCE, TOKEN_MS,
+    TOKEN_MS,
     attack::{self, Kind, Plan, attack},
     guests::{Home, Visit, Welcome, visit},
     house::{House, Pretender, beside},
@@ -17,8 +17,12 @@ use vestibule::token::Mint;
 const SECRET: &str = "a-secret-for-an-afternoon-of-floods";
 /// Hostile attempts of a row.
 const ATTEMPTS: u64 = 10_000;
-/// Hostile attempts a second.
-const RATE: u32 = 1_000;
+/// Hostile attempts a second that nobody may feel.
+const PROMISED_RATE: u32 = 1_000;
+/// That rate, and one that fills all processors of a small machine.
+const RATES: [u32; 2] = [PROMISED_RATE, 4_000];
+/// How long a guest tries.
+const PATIENCE: Duration = Duration::from_secs(2);
 /// Guests of each home a second.
 const GUESTS_PER_S: u32 = 25;
 /// Members that chat meanwhile, and their rooms.
@@ -30,34 +34,36 @@ const OFFICE: u32 = 2_000;
 /// Sockets of a memory row.
 const SOCKETS: u32 = 8_000;
 
-/// Prints the table; true if every row holds what is promised.
+/// Prints the table; true if every row at the first rate holds what is promised.
 pub(crate) async fn print() -> Result<bool, String> {
     let mut good = true;
     println!(
-        "| {ATTEMPTS} hostile attempts from | guests from elsewhere in within 2 s (at once), p99 | \
-         guests beside an attacker | members' messages lost, p99 | p99 with a dummy instead |"
+        "| hostile attempts | a second | from addresses | guests from elsewhere in within 2 s (at \
+         once), p99 | guests beside an attacker | members' messages lost, p99 | p99 beside a dummy |"
     );
-    println!("|---|---|---|---|---|");
-    for addresses in [1, 32, 64, 256] {
-        let flood = flood(addresses).await?;
-        let control = control(addresses).await?;
-        good &= flood.clean.share() >= 0.99 && flood.shared.share() >= 0.99;
-        good &= flood.chat.clean;
-        println!(
-            "| {addresses} | {} | {} | {}, {} ms | {} ms |",
-            cell(&flood.clean),
-            cell(&flood.shared),
-            flood.chat.lost,
-            flood.chat.p99_ms,
-            control.p99_ms
-        );
+    println!("|---|---|---|---|---|---|---|");
+    for rate in RATES {
+        for addresses in [1, 32, 64, 256] {
+            let flood = flood(addresses, rate).await?;
+            let control = control(addresses, rate).await?;
+            let inside = flood.clean.share().min(flood.shared.share());
+            good &= flood.chat.clean && (inside >= 0.99 || rate != PROMISED_RATE);
+            println!(
+                "| {ATTEMPTS} | {rate} | {addresses} | {} | {} | {}, {:.0} ms | {:.0} ms |",
+                cell(&flood.clean),
+                cell(&flood.shared),
+                flood.chat.lost,
+                flood.chat.p99_ms,
+                control.p99_ms
+            );
+        }
     }
     let office = office().await?;
     let p99_ms = office.took_ms.value_at_quantile(0.99);
     good &= office.inside == office.guests && p99_ms < 5_000;
-    println!("\n| {OFFICE} people behind one address come back at once | in | p99 |");
+    println!("\n| people behind one address who come at once | in | p99 |");
     println!("|---|---|---|");
-    println!("| after a restart | {} | {p99_ms} ms |", office.inside);
+    println!("| {OFFICE} | {} | {p99_ms} ms |", office.inside);
     println!("\n| {SOCKETS} sockets without a verdict | bytes of memory for each |");
     println!("|---|---|");
     for (name, half) in [("silent", false), ("with half of a first message", true)] {
@@ -90,13 +96,13 @@ struct Flood {
 }
 
 /// One flood against a server with members inside and guests at the door.
-async fn flood(addresses: u32) -> Result<Flood, String> {
+async fn flood(addresses: u32, rate: u32) -> Result<Flood, String> {
     let house = House::start(SECRET, "")?;
     let chat = tokio::spawn(chat(house.addr));
     // The members are inside before it begins.
     tokio::time::sleep_until(Instant::now() + Duration::from_secs(4)).await;
-    let flood = tokio::spawn(attack(hostile(house.addr, addresses), ends()));
-    let seconds = ATTEMPTS as u32 / RATE;
+    let flood = tokio::spawn(attack(hostile(house.addr, addresses, rate), ends()));
+    let seconds = ATTEMPTS as u32 / rate;
     let visits = [("guest", GUESTS_PER_S * seconds), ("neighbour", GUESTS_PER_S * seconds)];
     let [clean, shared] = visits.map(|(name, guests)| guests_of(house.addr, name, guests));
     let (clean, shared) = tokio::join!(
@@ -109,22 +115,22 @@ async fn flood(addresses: u32) -> Result<Flood, String> {
 }
 
 /// The same members beside a flood that hits nothing but this program.
-async fn control(addresses: u32) -> Result<Chat, String> {
+async fn control(addresses: u32, rate: u32) -> Result<Chat, String> {
     let house = House::start(SECRET, "")?;
     let pretender = Pretender::start().await.map_err(|why| why.to_string())?;
     let chat = tokio::spawn(chat(house.addr));
     tokio::time::sleep_until(Instant::now() + Duration::from_secs(4)).await;
-    attack(hostile(pretender.addr, addresses), ends()).await;
+    attack(hostile(pretender.addr, addresses, rate), ends()).await;
     chat.await.map_err(|why| why.to_string())?
 }
 
-fn hostile(to: SocketAddr, addresses: u32) -> Plan {
+fn hostile(to: SocketAddr, addresses: u32, rate: u32) -> Plan {
     Plan {
         to,
         kinds: Kind::ALL.to_vec(),
         addresses,
         attempts: ATTEMPTS,
-        per_second: RATE,
+        per_second: rate,
         open: 4_000,
         stay: Duration::from_secs(15),
     }
