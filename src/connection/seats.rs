@@ -67,6 +67,8 @@ impl Seats {
 
     /// A member was counted in.
     pub(super) fn enter(&mut self, room: Arc<SharedRoom>, join: RequestKey) {
+        // Many are in one room only: the first seat makes room for itself alone.
+        self.seats.reserve_exact(usize::from(self.seats.is_empty()));
         self.seats.push(Seat { room, join, leave: None, spot: Spot::Waiting });
     }
 

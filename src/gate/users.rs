@@ -46,7 +46,9 @@ impl Users {
     /// Asks for a seat. `cap` counts connections and may differ from token to token: a seat that
     /// is held stays held when a later token has a lower cap.
     pub(crate) fn admit(&self, identity: &Arc<Identity>, place: Place, cap: u32) -> Admission {
-        let mut seats = self.seats.entry(Principal(Arc::clone(identity))).or_default();
+        let seats = self.seats.entry(Principal(Arc::clone(identity)));
+        // Most users have one connection.
+        let mut seats = seats.or_insert_with(|| VecDeque::with_capacity(1));
         if seats.contains(&place) {
             return Admission::Admitted;
         }

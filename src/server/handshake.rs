@@ -17,6 +17,7 @@ use crate::{
     metrics::Handshake,
     worker::{Receiving, Reception, clock::Clock},
 };
+use socket2::SockRef;
 use std::{
     future::Future,
     io,
@@ -82,7 +83,7 @@ impl FrontDoor {
     pub(super) fn handshake(
         &self,
         stream: std::net::TcpStream,
-    ) -> impl Future<Output = io::Result<Option<Entrance>>> + Send + use<> {
+    ) -> impl Future<Output = io::Result<Option<Box<Entrance>>>> + Send + use<> {
         let house = self.house.clone();
         let (slot, others) = Slot::take(&self.open);
         let full = others >= self.capacity;
@@ -96,19 +97,25 @@ impl FrontDoor {
             let newcomer = Newcomer { stream, peer, house, slot, standing };
             let received = time::timeout_at(deadline, newcomer.shake_hands()).await;
             let farewell = match book.note(peer.ip(), received)? {
-                Next::Serve(entrance) => return Ok(Some(*entrance)),
+                Next::Serve(entrance) => return Ok(Some(entrance)),
                 Next::Leave => return Ok(None),
                 Next::TurnAway(farewell) => farewell,
             };
-            time::timeout_at(deadline, farewell.say()).await??;
+            farewell.say(deadline).await?;
             Ok(None)
         }
     }
 }
 
 impl Reception for FrontDoor {
-    fn receive(&self, stream: std::net::TcpStream) -> Receiving {
-        Box::pin(self.handshake(stream))
+    fn receive(&self, stream: std::net::TcpStream, peer: SocketAddr) -> Receiving {
+        let handshake = self.handshake(stream);
+        Box::pin(async move {
+            handshake.await.unwrap_or_else(|error| {
+                tracing::debug!(%peer, %error, "handshake ended");
+                None
+            })
+        })
     }
 }
 
@@ -321,16 +328,24 @@ impl House {
 }
 
 impl Farewell {
+    /// Answers, and resets a peer that has not hung up in time, by `deadline` at the latest.
+    async fn say(mut self, deadline: Instant) -> io::Result<()> {
+        let patience = Instant::now() + Duration::from_millis(DISCARD_MS);
+        let hung_up = time::timeout_at(deadline.min(patience), self.speak()).await;
+        if !matches!(hung_up, Ok(Ok(true))) {
+            SockRef::from(&self.stream).set_linger(Some(Duration::ZERO))?;
+        }
+        Ok(())
+    }
+
     /// Answers, half-closes, and reads what is still on its way: bytes that nobody reads would
-    /// turn the answer into a reset.
-    async fn say(mut self) -> io::Result<()> {
+    /// turn the answer into a reset. Returns whether the peer hung up behind them.
+    async fn speak(&mut self) -> io::Result<bool> {
         self.stream.write_all(&self.response).await?;
         self.stream.shutdown().await?;
-        let (mut rest, mut nowhere) = (self.stream.take(DISCARD_BYTES), tokio::io::sink());
-        let rest = tokio::io::copy(&mut rest, &mut nowhere);
-        // The answer is out; how the peer takes it changes nothing.
-        let _ = time::timeout(Duration::from_millis(DISCARD_MS), rest).await;
-        Ok(())
+        let (mut rest, mut nowhere) = ((&mut self.stream).take(DISCARD_BYTES), tokio::io::sink());
+        tokio::io::copy(&mut rest, &mut nowhere).await?;
+        Ok(rest.limit() > 0)
     }
 }
 

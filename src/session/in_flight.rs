@@ -5,6 +5,7 @@ use super::{
     turn::{Echo, keep},
 };
 use crate::protocol::{error_code::ErrorCode, room_name::RoomName};
+use smallvec::SmallVec;
 
 /// What was asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,7 +42,8 @@ pub(super) struct Request {
 /// The requests of one session; never more than `SessionLimits::in_flight`.
 #[derive(Debug, Default)]
 pub(super) struct InFlight {
-    requests: Vec<Request>,
+    /// One after the other needs no memory of its own; what a burst took is given back.
+    requests: SmallVec<[Request; 1]>,
     next: u32,
 }
 
@@ -72,10 +74,15 @@ impl InFlight {
         fits: impl Fn(Ask) -> bool,
     ) -> Option<Request> {
         let at = self.position(key)?;
-        self.requests.get(at).is_some_and(|request| fits(request.ask)).then(|| {
-            // In bounds: `position` found it.
-            self.requests.swap_remove(at)
-        })
+        if !self.requests.get(at).is_some_and(|request| fits(request.ask)) {
+            return None;
+        }
+        // In bounds: `position` found it.
+        let request = self.requests.swap_remove(at);
+        if self.requests.is_empty() {
+            self.requests.shrink_to_fit();
+        }
+        Some(request)
     }
 
     /// The room token of `room` ended: joins that rest on it do so no more.

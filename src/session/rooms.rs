@@ -8,15 +8,13 @@ use crate::protocol::{
     room_rules::{Access, RoomRules, RuleNumber},
     time::Wall,
 };
-use std::collections::BTreeMap;
-
 /// Where no room token ends.
 const NEVER: Wall = Wall::from_ms(u64::MAX);
 
 /// The rooms that a session is in, enters or leaves.
 #[derive(Debug)]
 pub(super) struct Rooms {
-    members: BTreeMap<RoomName, Member>,
+    members: Members,
     /// No room token ends before this.
     next_end: Wall,
     /// How fast the session publishes where a rule says more than its limits do.
@@ -25,7 +23,49 @@ pub(super) struct Rooms {
 
 impl Default for Rooms {
     fn default() -> Self {
-        Self { members: BTreeMap::new(), next_end: NEVER, rates: RoomRates::default() }
+        Self { members: Members::default(), next_end: NEVER, rates: RoomRates::default() }
+    }
+}
+
+/// Memberships in the order of their names: most sessions have one or a few, and pay for no more.
+#[derive(Debug, Default)]
+struct Members(Vec<(RoomName, Member)>);
+
+impl Members {
+    fn find(&self, room: &str) -> Result<usize, usize> {
+        self.0.binary_search_by(|(name, _)| name.as_str().cmp(room))
+    }
+
+    fn entry(&self, room: &str) -> Option<(&RoomName, &Member)> {
+        let at = self.find(room).ok()?;
+        self.0.get(at).map(|(name, member)| (name, member))
+    }
+
+    fn entry_mut(&mut self, room: &str) -> Option<(&RoomName, &mut Member)> {
+        let at = self.find(room).ok()?;
+        self.0.get_mut(at).map(|(name, member)| (&*name, member))
+    }
+
+    fn get(&self, room: &RoomName) -> Option<&Member> {
+        self.entry(room.as_str()).map(|(_, member)| member)
+    }
+
+    /// The membership of `room`, which begins unless it is there.
+    #[expect(clippy::indexing_slicing, reason = "it was found there, or put there")]
+    fn open(&mut self, room: RoomRef<'_>) -> (&RoomName, &mut Member) {
+        let at = self.find(room.as_str()).unwrap_or_else(|at| {
+            self.0.reserve_exact(usize::from(self.0.is_empty()));
+            self.0.insert(at, (room.to_name(), Member::default()));
+            at
+        });
+        let (name, member) = &mut self.0[at];
+        (name, member)
+    }
+
+    fn close(&mut self, room: &str) {
+        if let Ok(at) = self.find(room) {
+            self.0.remove(at);
+        }
     }
 }
 
@@ -123,12 +163,12 @@ impl Member {
 impl Rooms {
     /// Rooms that count to the cap: joining and joined.
     pub(super) fn count(&self) -> usize {
-        self.members.values().filter(|member| member.wanted).count()
+        self.members.0.iter().filter(|(_, member)| member.wanted).count()
     }
 
     /// The membership of `room`, if the session joins it or has joined it.
     pub(super) fn wanted(&self, room: &str) -> Option<(&RoomName, &Member)> {
-        self.members.get_key_value(room).filter(|(_, member)| member.wanted)
+        self.members.entry(room).filter(|(_, member)| member.wanted)
     }
 
     /// A join was sent on. Its room token is the newest and counts; without one an older one does.
@@ -138,9 +178,8 @@ impl Rooms {
         standing: Standing,
         pass: Option<&Pass>,
     ) -> (RoomName, Basis) {
-        let name = self.members.get_key_value(room.as_str()).map(|(name, _)| name.clone());
-        let name = name.unwrap_or_else(|| room.to_name());
-        let member = self.members.entry(name.clone()).or_default();
+        let (name, member) = self.members.open(room);
+        let name = name.clone();
         member.wanted = true;
         member.joins = member.joins.saturating_add(1);
         member.standing = standing;
@@ -155,14 +194,13 @@ impl Rooms {
 
     /// A leave is to be sent on; `None` if there is nothing to leave.
     pub(super) fn leave(&mut self, room: &str) -> Option<RoomName> {
-        let name = self.members.get_key_value(room).map(|(name, _)| name.clone())?;
-        let member = self.members.get_mut(room)?;
+        let (name, member) = self.members.entry_mut(room)?;
         member.wanted = false;
         member.leaves = member.leaves.saturating_add(1);
         if let Some(held) = &mut member.held {
             held.leaving = true;
         }
-        Some(name)
+        Some(name.clone())
     }
 
     /// Whether a join that took effect in `room` has the right to stay now.
@@ -203,7 +241,7 @@ impl Rooms {
     /// without the right to stay. A join on its way is judged again when it took effect.
     pub(super) fn reassess(&mut self, judge: impl Fn(RoomRef<'_>) -> Standing) -> Vec<Lost> {
         let mut lost = Vec::new();
-        for (room, member) in &mut self.members {
+        for (room, member) in &mut self.members.0 {
             member.standing = judge(room.borrowed());
             if member.joined && !member.stays() {
                 lost.push(Lost { room: room.clone(), joined: true, tell: member.wanted });
@@ -222,7 +260,7 @@ impl Rooms {
     pub(super) fn end_passes(&mut self, over: impl Fn(&Held) -> bool) -> Vec<Lost> {
         let mut lost = Vec::new();
         self.next_end = NEVER;
-        for (room, member) in &mut self.members {
+        for (room, member) in &mut self.members.0 {
             if let Some(held) = member.held.take_if(|held| over(held)) {
                 let tell = member.joined && member.wanted && !held.leaving;
                 lost.push(Lost { room: room.clone(), joined: member.joined, tell });
@@ -242,13 +280,13 @@ impl Rooms {
     }
 
     fn settle(&mut self, room: &RoomName, change: impl FnOnce(&mut Member)) {
-        let Some(member) = self.members.get_mut(room) else { return };
+        let Some((_, member)) = self.members.entry_mut(room.as_str()) else { return };
         change(member);
         if member.joins == 0 && !member.joined {
             member.wanted = false;
             member.held = None;
             if member.leaves == 0 {
-                self.members.remove(room);
+                self.members.close(room.as_str());
             }
         }
     }

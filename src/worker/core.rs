@@ -96,13 +96,6 @@ impl Core {
         }
     }
 
-    /// Drives one connection to its end.
-    pub(super) async fn serve(core: Rc<RefCell<Self>>, entrance: Entrance) {
-        let key = core.borrow_mut().enter(entrance);
-        poll_fn(|cx| core.borrow_mut().poll_connection(key, cx)).await;
-        core.borrow_mut().leave(key);
-    }
-
     /// A socket was accepted.
     pub(super) fn arrived(&mut self) {
         self.desk.recorder.raise(Level::Connection(State::Handshake));
@@ -158,7 +151,7 @@ impl Core {
         self.clock
     }
 
-    fn enter(&mut self, entrance: Entrance) -> ConnKey {
+    pub(super) fn enter(&mut self, entrance: Entrance) -> ConnKey {
         self.tick();
         self.generation = self.generation.wrapping_add(1);
         let slot = self.connections.vacant_entry();
@@ -176,7 +169,7 @@ impl Core {
         key
     }
 
-    fn poll_connection(&mut self, key: ConnKey, cx: &mut Context<'_>) -> Poll<()> {
+    pub(super) fn poll_connection(&mut self, key: ConnKey, cx: &mut Context<'_>) -> Poll<()> {
         self.tick();
         let polled = match self.connections.get_mut(key.index as usize) {
             Some(connection) => connection.poll(cx, &mut self.desk),
@@ -186,7 +179,7 @@ impl Core {
         polled
     }
 
-    fn leave(&mut self, key: ConnKey) {
+    pub(super) fn leave(&mut self, key: ConnKey) {
         if let Some(connection) = self.connections.try_remove(key.index as usize) {
             connection.end(&mut self.desk);
         }

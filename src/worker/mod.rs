@@ -11,6 +11,7 @@ mod engine;
 #[cfg(test)]
 mod tests;
 mod turn;
+mod visit;
 pub(crate) mod wheel;
 
 use crate::{
@@ -22,7 +23,7 @@ use clock::Clock;
 use core::Core;
 use engine::Engine;
 use std::{
-    cell::RefCell, fmt, future::Future, io, net::SocketAddr, pin::Pin, rc::Rc, sync::Arc,
+    cell::RefCell, fmt, future::Future, net::SocketAddr, pin::Pin, rc::Rc, sync::Arc,
     time::Duration,
 };
 use tokio::{
@@ -30,6 +31,7 @@ use tokio::{
     task,
     time::{self, Instant},
 };
+use visit::Visit;
 
 /// Commands that wait for a worker.
 pub(crate) const CONTROLS: usize = 1_024;
@@ -52,11 +54,11 @@ pub(crate) enum Control {
 /// Takes a new socket through the handshake; lives above the workers.
 pub(crate) trait Reception: Send + Sync {
     /// What enters, or `None` if the socket was served otherwise (plain HTTP, a refusal).
-    fn receive(&self, stream: std::net::TcpStream) -> Receiving;
+    fn receive(&self, stream: std::net::TcpStream, peer: SocketAddr) -> Receiving;
 }
 
 /// A handshake under way, on the worker's own runtime.
-pub(crate) type Receiving = Pin<Box<dyn Future<Output = io::Result<Option<Entrance>>>>>;
+pub(crate) type Receiving = Pin<Box<dyn Future<Output = Option<Box<Entrance>>>>>;
 
 /// What a worker needs to know of its server.
 #[derive(Clone)]
@@ -128,20 +130,8 @@ impl Worker {
     }
 
     fn accept(&self, stream: std::net::TcpStream, peer: SocketAddr) {
-        let core = Rc::clone(&self.core);
-        let visit = Visit::begin(&self.core, &self.fuse);
-        // Boxed, so that an idle connection's task does not carry the handshake's state.
-        let receiving = self.place.reception.receive(stream);
-        task::spawn_local(async move {
-            let _visit = visit;
-            let received = receiving.await;
-            core.borrow_mut().received();
-            match received {
-                Ok(Some(entrance)) => Core::serve(core, entrance).await,
-                Ok(None) => {}
-                Err(error) => tracing::debug!(%peer, %error, "handshake ended"),
-            }
-        });
+        let receiving = self.place.reception.receive(stream, peer);
+        task::spawn_local(Visit::begin(&self.core, &self.fuse, receiving));
     }
 
     /// Asks every session whether it rests on a key that is gone, some at a time.
@@ -184,29 +174,6 @@ impl Drop for Fuse {
     fn drop(&mut self) {
         if std::thread::panicking() {
             self.0.notify_one();
-        }
-    }
-}
-
-/// Held by the task of a socket from the accept to the end: a drain waits for it.
-#[derive(Debug)]
-struct Visit {
-    core: Rc<RefCell<Core>>,
-    _fuse: Fuse,
-}
-
-impl Visit {
-    fn begin(core: &Rc<RefCell<Core>>, fuse: &Rc<Notify>) -> Self {
-        core.borrow_mut().arrived();
-        Self { core: Rc::clone(core), _fuse: Fuse(Rc::clone(fuse)) }
-    }
-}
-
-impl Drop for Visit {
-    fn drop(&mut self) {
-        // Borrowed only while a panic unwinds through the core, and then nobody waits any more.
-        if let Ok(mut core) = self.core.try_borrow_mut() {
-            core.departed();
         }
     }
 }

@@ -39,6 +39,32 @@ impl Socket {
 }
 
 #[tokio::test]
+async fn refused_peers_that_do_not_go_leave_the_vestibule_by_themselves() {
+    for workers in crate::WORKERS {
+        let socket = Socket::new("stubborn", workers);
+        let host = Host::start(workers, |settings| socket.listen(settings));
+        let mut stubborn = Vec::new();
+        for _ in 0..20 {
+            let mut peer = host.peer().await;
+            peer.say(token_message("not.a.token")).await;
+            // It hears why, and neither closes nor hangs up.
+            peer.expect("error").await;
+            stubborn.push(peer);
+        }
+        for line in
+            ["vestibule_gate_sockets{for=\"verdict\"} 0", "vestibule_gate_sockets{for=\"end\"} 0"]
+        {
+            socket.until(line).await;
+        }
+        for state in ["unauthenticated", "closing"] {
+            socket.until(&format!("vestibule_connections{{state=\"{state}\"}} 0")).await;
+        }
+        drop(stubborn);
+        host.stop().await;
+    }
+}
+
+#[tokio::test]
 async fn what_happens_is_counted_over_all_workers() {
     for workers in crate::WORKERS {
         let socket = Socket::new("counted", workers);

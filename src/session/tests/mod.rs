@@ -223,7 +223,8 @@ fn an_event_does_not_show_what_a_client_says() {
 #[test]
 fn a_session_before_its_verdict_is_small() {
     assert!(size_of::<Session>() <= 64, "{}", size_of::<Session>());
-    assert!(size_of::<Ready>() <= 352, "{}", size_of::<Ready>());
+    // With the place of one request, which so takes nothing from the heap.
+    assert!(size_of::<Ready>() <= 376, "{}", size_of::<Ready>());
     assert!(size_of::<Action<'_>>() <= 112, "{}", size_of::<Action<'_>>());
 }
 

@@ -1,0 +1,173 @@
+//! What connections cost in bytes of the heap, and that nothing of them stays.
+//!
+//! The server runs in this process, its clients are bare sockets that own no memory of the heap:
+//! what the allocator counts is the server's. `cargo test --test memory -- --nocapture` prints it.
+#![cfg(feature = "server")]
+#![expect(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    reason = "a test fails by panicking, with the place in its message"
+)]
+
+mod host;
+mod peer;
+#[path = "../sockets/support/mod.rs"]
+#[allow(
+    dead_code,
+    unused_imports,
+    clippy::string_slice,
+    clippy::wildcard_enum_match_arm,
+    reason = "the tests of sockets use more of it"
+)]
+mod support;
+
+use host::{Host, alone, descriptors, live_bytes, soon};
+use peer::{Peer, message, request};
+use stats_alloc::{INSTRUMENTED_SYSTEM, StatsAlloc};
+use std::alloc::System;
+
+#[global_allocator]
+static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
+
+/// Sockets of each measurement.
+const CROWD: usize = 1_000;
+
+/// The most that each of them may cost, in bytes: what it costs now, and a little more.
+const SILENT: usize = 1_400;
+const HALF_SENT: usize = 2_800;
+const SIGNED_IN: usize = 1_850;
+const MEMBER: usize = 2_048;
+/// What may stay of each when 60,000 bytes went both ways; its room has grown a little.
+const BEHIND_LARGE: usize = 256;
+const LARGE: usize = 60_000;
+/// What may stay of a socket that is gone: timers are not taken off, they fire into the void.
+const GONE: usize = 64;
+
+/// Prints what each of the crowd holds above `before`, and compares it.
+fn check(what: &str, before: usize, bound: usize) {
+    let each = live_bytes().saturating_sub(before) / CROWD;
+    println!("{what}: {each} bytes each, at most {bound}");
+    assert!(each <= bound, "{what}: {each} bytes each, at most {bound}");
+}
+
+#[test]
+fn a_connection_costs_little() {
+    let _alone = alone();
+    let host = Host::start();
+    let mut probe = host.enter("probe");
+    // Tables and pools have seen some connections.
+    drop((0..50).map(|_| host.open()).collect::<Vec<_>>());
+    let tokens: Vec<_> = (0..CROWD).map(|n| message(&support::peer::auth(&user(n)))).collect();
+    let mut crowd = Vec::with_capacity(CROWD);
+    probe.round_trips();
+    let before = live_bytes();
+    crowd.extend((0..CROWD).map(|_| host.open()));
+    probe.round_trips();
+    check("a silent socket", before, SILENT);
+    for (peer, token) in crowd.iter_mut().zip(&tokens) {
+        peer.write(&token[..token.len() / 2]);
+    }
+    probe.round_trips();
+    check("one with half of its first message", before, HALF_SENT);
+    for (peer, token) in crowd.iter_mut().zip(&tokens) {
+        peer.write(&token[token.len() / 2..]);
+        peer.expect("auth_ok");
+    }
+    probe.round_trips();
+    check("one that is signed in", before, SIGNED_IN);
+    for (peer, n) in crowd.iter_mut().zip(0..) {
+        peer.write(&request("join", &format!("room:{}", n % 10), ""));
+        peer.expect("joined");
+    }
+    probe.round_trips();
+    check("a member of a room of a hundred", before, MEMBER);
+    drop(crowd);
+    host.stop(probe);
+}
+
+#[test]
+fn a_large_message_leaves_nothing_behind() {
+    let _alone = alone();
+    let host = Host::start();
+    let mut probe = host.enter("probe");
+    let mut crowd: Vec<_> = (0..CROWD).map(|n| host.enter(&user(n))).collect();
+    let large = format!(r#","payload":"{}""#, "x".repeat(LARGE));
+    let mut before = 0;
+    // What a room remembers is its own: its one message is a small one again.
+    for (payload, is_warm) in [(r#","payload":1"#, false), (&*large, true)] {
+        for (peer, n) in crowd.iter_mut().zip(0..) {
+            let room = format!("room:{n}");
+            peer.write(&request("join", &room, ""));
+            peer.expect("joined");
+            for payload in [payload, r#","payload":1"#, r#","payload":2"#] {
+                peer.write(&request("message", &room, payload));
+                peer.expect("message");
+            }
+        }
+        probe.round_trips();
+        if is_warm {
+            check("what stays behind large messages", before, BEHIND_LARGE);
+        }
+        before = live_bytes();
+    }
+    drop(crowd);
+    host.stop(probe);
+}
+
+/// Ways to be refused, and not to go.
+const STUBBORN: [fn(&Host) -> Peer; 4] = [
+    // A bad token, and nothing more.
+    |host| {
+        let mut peer = host.open();
+        peer.write(&message(&support::peer::token_message("not.a.token")));
+        peer
+    },
+    // No sign-in, and bytes that nobody reads.
+    |host| {
+        let mut peer = host.open();
+        peer.write(&message(r#"{"type":"ping"}"#));
+        peer.write(&[0x55; 16_384]);
+        peer
+    },
+    // No handshake.
+    |host| {
+        let mut peer = host.dial();
+        peer.write(b"GET /ws HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\n\r\n");
+        peer
+    },
+    // A head that is too large.
+    |host| {
+        let mut peer = host.dial();
+        peer.write(&[b'a'; 10_000]);
+        peer
+    },
+];
+
+#[test]
+fn of_refused_peers_that_do_not_go_nothing_is_left_after_a_second() {
+    let _alone = alone();
+    let host = Host::start();
+    let mut probe = host.enter("probe");
+    // The first ones leave grown tables behind.
+    for is_warm in [false, true] {
+        probe.round_trips();
+        let (bytes, open) = (live_bytes(), descriptors());
+        let mut crowd = Vec::with_capacity(CROWD / 5);
+        crowd.extend((0..CROWD / 5).map(|n| STUBBORN[n % STUBBORN.len()](&host)));
+        let took = soon("their end", || descriptors() <= open + crowd.len());
+        probe.round_trips();
+        let left = live_bytes().saturating_sub(bytes + crowd.capacity() * size_of::<Peer>());
+        println!("refused peers: gone after {} ms, {left} bytes are left", took.as_millis());
+        // The patience after a verdict is 1 s, in a session it is 5 s.
+        assert!(took.as_millis() < 3_000, "it took {took:?}");
+        assert!(!is_warm || left <= crowd.len() * GONE, "{left} bytes are left");
+        for (peer, n) in crowd.iter_mut().zip(0..) {
+            assert!(peer.was_reset(), "way {}: it was closed, but not reset", n % STUBBORN.len());
+        }
+    }
+    host.stop(probe);
+}
+
+fn user(number: usize) -> String {
+    format!("user-{number:05}")
+}
