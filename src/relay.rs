@@ -159,14 +159,9 @@ impl Relay {
         self.wake(caller.worker, wake);
     }
 
-    /// Queues a leave behind all that was published before, and counts the member out.
+    /// Queues a leave behind all that was published before. The member counts until it takes
+    /// effect: the room cannot be freed, and be joined anew, while an answer is on its way.
     pub(crate) fn leave(&self, caller: Caller, room: &Arc<SharedRoom>) {
-        self.leave_again(caller, room);
-        self.exit(caller.worker, room, caller.now);
-    }
-
-    /// Queues another leave of somebody who was counted out: it is answered in the room's order.
-    pub(crate) fn leave_again(&self, caller: Caller, room: &Arc<SharedRoom>) {
         let ticket = LeaveTicket { connection: caller.connection, request: caller.request };
         let core = room.lock();
         notes::leave(room, caller);
@@ -175,7 +170,7 @@ impl Relay {
         self.wake(caller.worker, wake);
     }
 
-    /// Counts a member out whose worker has already taken it out.
+    /// Counts a member out: its leave took effect, or nobody waits for one.
     pub(crate) fn exit(&self, worker: WorkerIndex, room: &Arc<SharedRoom>, now: Wall) {
         let mut core = room.lock();
         core.exit(worker);

@@ -1,6 +1,6 @@
 //! Carries out what the session wants done.
 
-use super::{Connection, Desk, seats::Leaving};
+use super::{Connection, Desk};
 use crate::{
     broker::Draft,
     metrics::{Count, End, Level},
@@ -63,11 +63,7 @@ impl Connection {
             Action::Leave { key, room } => {
                 let caller = self.caller(key, desk);
                 match self.seats.begin_leave(room.borrowed(), key) {
-                    Some(Leaving::Member(room)) => {
-                        desk.recorder.lower(Level::Member);
-                        desk.shared.relay.leave(caller, &room);
-                    }
-                    Some(Leaving::Again(room)) => desk.shared.relay.leave_again(caller, &room),
+                    Some(room) => desk.shared.relay.leave(caller, &room),
                     None => self.step(Event::Left { key }, desk),
                 }
             }

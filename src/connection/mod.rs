@@ -17,6 +17,7 @@ pub(crate) mod transport;
 
 pub(crate) use desk::{Departure, Desk, Shared};
 pub(crate) use entrance::{Entrance, Slot, Terms};
+pub(crate) use seats::Parting;
 pub(crate) use sight::Visitor;
 pub(crate) use stream::Stream;
 pub(crate) use transport::Flush;
@@ -224,9 +225,14 @@ impl Connection {
         taken
     }
 
-    /// Whether a member of this connection may read on from history.
+    /// Whether a member of this connection may read on from history: whoever fell behind once it
+    /// drained, because what is next may be larger than the space above the low mark.
     pub(crate) fn is_hungry(&self) -> bool {
-        self.transport.is_open() && self.transport.outbox().below_low_mark()
+        let outbox = self.transport.outbox();
+        let drained = |at| outbox.is_empty() || outbox.bytes() < at;
+        self.transport.is_open()
+            && outbox.below_low_mark()
+            && self.seats.behind_at.is_none_or(drained)
     }
 
     /// Some room has more for this connection than fits now.
@@ -263,16 +269,17 @@ impl Connection {
         self.seats.seat(room, place);
     }
 
-    /// A leave took effect; returns the place that becomes free.
-    pub(crate) fn left(
-        &mut self,
-        ticket: LeaveTicket,
-        room: RoomId,
-        desk: &mut Desk,
-    ) -> Option<usize> {
-        let place = self.seats.leave(room, ticket.request);
+    /// A leave took effect; returns who goes.
+    pub(crate) fn left(&mut self, ticket: LeaveTicket, room: RoomId, desk: &mut Desk) -> Parting {
+        let parting = self.seats.leave(room, ticket.request);
         self.on_event(Event::Left { key: ticket.request }, desk);
-        place
+        parting
+    }
+
+    /// The id that its client was told.
+    #[cfg(test)]
+    pub(crate) fn id(&self) -> &str {
+        self.session.connection()
     }
 
     /// Bytes that wait to be written.
@@ -346,12 +353,9 @@ impl Connection {
         }
     }
 
-    /// Lets rooms go on that wait for this outbox to drain: once it did drain, because what is
-    /// next may be larger than the space above the low mark.
+    /// Lets rooms go on that wait for this outbox to drain.
     fn feed_members(&mut self, desk: &mut Desk) {
-        let outbox = self.transport.outbox();
-        let drained = |at: &mut usize| outbox.is_empty() || outbox.bytes() < *at;
-        if self.is_hungry() && self.seats.behind_at.take_if(drained).is_some() {
+        if self.is_hungry() && self.seats.behind_at.take().is_some() {
             desk.hungry.extend(self.seats.rooms());
         }
     }

@@ -22,7 +22,7 @@ pub(super) struct Seats {
 }
 
 /// A member is counted in when it asks to join, has a place when its join took effect, and is
-/// counted out when it asks to leave.
+/// counted out when its leave took effect, or when it is given up without one.
 #[derive(Debug)]
 struct Seat {
     room: Arc<SharedRoom>,
@@ -42,15 +42,19 @@ enum Spot {
     Entering,
     /// Done: the member has this place.
     At(usize),
+    /// Given up, while its leave is on its way.
+    Gone,
 }
 
-/// What a leave finds.
-#[derive(Debug)]
-pub(super) enum Leaving {
-    /// A member, to be counted out.
-    Member(Arc<SharedRoom>),
-    /// A leave that is on its way: this one is answered behind it.
-    Again(Arc<SharedRoom>),
+/// Who goes when a leave takes effect.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Parting {
+    /// Nobody: another leave took the member along, or its connection gave it up.
+    Nobody,
+    /// A member that has no place any more, and still counts.
+    Evicted,
+    /// The member at this place.
+    Member(usize),
 }
 
 impl Seats {
@@ -95,33 +99,48 @@ impl Seats {
         }
     }
 
-    /// The member asked to leave: its place goes in the room's order.
+    /// The member asked to leave: its place goes in the room's order. A leave that finds another
+    /// one on its way is answered behind it.
     pub(super) fn begin_leave(
         &mut self,
         name: RoomRef<'_>,
         request: RequestKey,
-    ) -> Option<Leaving> {
+    ) -> Option<Arc<SharedRoom>> {
         let mut seats = self.seats.iter_mut().filter(|seat| seat.room.name().borrowed() == name);
         if let Some(seat) = seats.find(|seat| seat.leave.is_none()) {
             seat.leave = Some(request);
-            return Some(Leaving::Member(Arc::clone(&seat.room)));
+            return Some(Arc::clone(&seat.room));
         }
-        self.named(name).next().map(|seat| Leaving::Again(Arc::clone(&seat.room)))
+        self.named(name).next().map(|seat| Arc::clone(&seat.room))
     }
 
-    /// The leave `request` took effect; returns the place that becomes free.
-    pub(super) fn leave(&mut self, room: RoomId, request: RequestKey) -> Option<usize> {
+    /// The leave `request` took effect.
+    pub(super) fn leave(&mut self, room: RoomId, request: RequestKey) -> Parting {
         let goes = |seat: &Seat| seat.leave == Some(request) && seat.room.id() == room;
-        let at = self.seats.iter().position(goes)?;
-        self.seats.swap_remove(at).place()
+        match self.seats.iter().position(goes).map(|at| self.seats.swap_remove(at).place()) {
+            None => Parting::Nobody,
+            Some(None) => Parting::Evicted,
+            Some(Some(place)) => Parting::Member(place),
+        }
     }
 
     /// Gives one room up at once. A join that waits stays: it is judged when it takes effect.
+    /// So does a leave: until it is answered its room must not begin anew.
     pub(super) fn evict(&mut self, name: RoomRef<'_>, key: ConnKey, desk: &mut Desk) {
-        let goes = |seat: &Seat| seat.spot != Spot::Waiting && seat.room.name().borrowed() == name;
-        while let Some(at) = self.seats.iter().position(goes) {
-            give_up(&self.seats.swap_remove(at), key, desk);
-        }
+        self.seats.retain_mut(|seat| {
+            if seat.spot == Spot::Waiting || seat.room.name().borrowed() != name {
+                return true;
+            }
+            match seat.leave {
+                None => give_up(seat, key, desk),
+                Some(_) if seat.spot == Spot::Gone => {}
+                Some(_) => {
+                    take_place(seat, key, desk, true);
+                    seat.spot = Spot::Gone;
+                }
+            }
+            seat.leave.is_some()
+        });
     }
 
     /// Gives every room up at once.
@@ -143,20 +162,23 @@ impl Seats {
 impl Seat {
     fn place(&self) -> Option<usize> {
         match self.spot {
-            Spot::Waiting | Spot::Entering => None,
+            Spot::Waiting | Spot::Entering | Spot::Gone => None,
             Spot::At(place) => Some(place),
         }
     }
 }
 
 fn give_up(seat: &Seat, connection: ConnKey, desk: &mut Desk) {
+    take_place(seat, connection, desk, false);
+    let shared = Arc::clone(&desk.shared);
+    desk.recorder.lower(Level::Member);
+    shared.relay.exit(desk.worker, &seat.room, desk.now.wall);
+}
+
+/// `still_counts`: until its leave took effect.
+fn take_place(seat: &Seat, connection: ConnKey, desk: &mut Desk, still_counts: bool) {
     let who = Who { worker: desk.worker, connection };
-    note(seat.room.id(), || Step::GaveUp { who, join: seat.join });
-    if seat.leave.is_none() {
-        let shared = Arc::clone(&desk.shared);
-        desk.recorder.lower(Level::Member);
-        shared.relay.exit(desk.worker, &seat.room, desk.now.wall);
-    }
+    note(seat.room.id(), || Step::GaveUp { who, join: seat.join, still_counts });
     if let Some(place) = seat.place() {
         let at = RoomPlace { room: seat.room.id(), place };
         desk.departures.push(Departure { at, connection });

@@ -111,6 +111,7 @@ fn messages_go_to_the_workers_that_have_members() {
     relay.join(caller(2, 1), &room("den"), None).unwrap();
     publish(&relay, &den, "1", None).unwrap();
     relay.leave(caller(2, 1), &den);
+    relay.exit(2, &den, NOW);
     publish(&relay, &den, "2", None).unwrap();
     let counts = [0, 1, 2].map(|worker| drain(&relay, worker).len());
     assert_eq!(counts, [3, 0, 3], "join and two messages; none; join, message and leave");
@@ -175,6 +176,7 @@ fn an_empty_room_that_remembers_nothing_is_freed_and_comes_back_as_another() {
     let second = relay.join(caller(0, 2), &room("den"), None).unwrap();
     assert_eq!(first.id(), second.id());
     relay.leave(caller(0, 1), &first);
+    relay.exit(0, &first, NOW);
     assert_eq!(relay.rooms(), (1, 0), "one is still in");
     relay.exit(0, &first, NOW);
     assert_eq!(relay.rooms(), (0, 0));
@@ -237,6 +239,7 @@ fn a_join_that_races_with_freeing_never_enters_a_dead_room() {
                     assert_eq!(found.id(), room.id());
                     publish(relay, &room, "1", None).unwrap();
                     relay.leave(caller(worker, n), &room);
+                    relay.exit(worker, &room, NOW);
                     discard(relay, worker);
                 }
                 epochs
@@ -264,6 +267,7 @@ fn sweeping_races_with_joining_and_no_room_rests_twice_or_never() {
                     let joined = relay.join(caller(worker, n), &name, None).unwrap();
                     publish(relay, &joined, "1", None).unwrap();
                     relay.leave(Caller { now, ..caller(worker, n) }, &joined);
+                    relay.exit(worker, &joined, now);
                     discard(relay, worker);
                     relay.sweep(now);
                 }

@@ -53,7 +53,7 @@ pub(crate) trait Audience<L> {
     fn seated(&mut self, member: ConnKey, room: &Room<L>, place: usize);
     /// A leave took effect, everything of the room is queued: answers it and returns the place
     /// that becomes free.
-    fn left(&mut self, ticket: LeaveTicket, room: &Room<L>) -> Option<usize>;
+    fn left(&mut self, ticket: LeaveTicket, room: &Arc<Room<L>>) -> Option<usize>;
     /// `member`, which is at `at`, does not keep up, and nothing is left to bridge that: it has to
     /// go.
     fn lost(&mut self, member: ConnKey, at: RoomPlace);
@@ -174,7 +174,9 @@ impl<L> LocalRoom<L> {
                 }
                 Item::Leave(ticket) if self.batch.deliveries.is_empty() && *quantum > 0 => {
                     *quantum -= 1;
-                    self.leave(ticket, audience);
+                    if let Some(place) = audience.left(ticket, &self.room) {
+                        self.remove(place);
+                    }
                 }
                 Item::Join(_) | Item::Leave(_) => {
                     self.pending.push_front(item);
@@ -273,16 +275,6 @@ impl<L> LocalRoom<L> {
         self.places = self.places.max(place + 1);
         if cursor != Cursor::Live {
             self.behind.push(place);
-        }
-    }
-
-    fn leave(&mut self, ticket: LeaveTicket, audience: &mut impl Audience<L>) {
-        let place = audience.left(ticket, &self.room);
-        let LeaveTicket { connection, request } = ticket;
-        let who = Who { worker: audience.worker(), connection };
-        note(self.room.id(), || Step::Left { who, request, place });
-        if let Some(place) = place {
-            self.remove(place);
         }
     }
 

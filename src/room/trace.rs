@@ -207,6 +207,8 @@ pub(crate) enum Step {
         who: Who,
         /// The join.
         join: RequestKey,
+        /// Whether it counts as a member until its leave takes effect.
+        still_counts: bool,
     },
     /// A message stands in its outbox.
     Queued {

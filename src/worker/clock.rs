@@ -23,6 +23,7 @@ impl Clock {
     #[cfg(test)]
     pub(crate) fn simulated() -> Self {
         JUMPED_MS.set(0);
+        SET_BACK_MS.set(0);
         let wall = |elapsed| {
             let ms = 1_800_000_000_000 + millis(elapsed);
             Wall::from_ms(ms.saturating_add_signed(JUMPED_MS.get()))
@@ -34,6 +35,13 @@ impl Clock {
     #[cfg(test)]
     pub(crate) fn jump(ms: i64) {
         JUMPED_MS.set(JUMPED_MS.get() + ms);
+        SET_BACK_MS.set(SET_BACK_MS.get() + ms.min(0).unsigned_abs());
+    }
+
+    /// How far simulated clocks may be behind what they showed before.
+    #[cfg(test)]
+    pub(crate) fn set_back_ms() -> u64 {
+        SET_BACK_MS.get()
     }
 
     /// What time it is.
@@ -52,6 +60,8 @@ impl Clock {
 thread_local! {
     /// How far the simulated wall clock of this thread has jumped, in milliseconds.
     static JUMPED_MS: std::cell::Cell<i64> = const { std::cell::Cell::new(0) };
+    /// The same, of its steps back.
+    static SET_BACK_MS: std::cell::Cell<u64> = const { std::cell::Cell::new(0) };
 }
 
 fn wall_at(time: SystemTime) -> Wall {

@@ -3,15 +3,15 @@
 use super::core::Core;
 use crate::{
     broker::Delivery,
-    connection::{Connection, Departure, Desk},
-    metrics::Count,
+    connection::{Connection, Departure, Desk, Parting},
+    metrics::{Count, Level},
     protocol::room_rules::RoomRules,
     relay::{RoomLog, SharedRoom},
     room::{
         Audience, ConnKey, Gap, Item, JoinTicket, LeaveTicket, LocalRoom, RoomId, RoomPlace,
         Seating, WorkerIndex,
         inbox::{Addressed, Credit},
-        trace::{Spot, Step, note},
+        trace::{Spot, Step, Who, note},
     },
     session::Event,
 };
@@ -28,6 +28,21 @@ const ROOM_QUANTUM: usize = 256;
 /// Members served before the worker looks at its sockets again.
 const TURN_QUANTUM: usize = 4_096;
 
+/// How much is done before somebody else has their turn; simulations do less.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Pace {
+    /// Members served in one room.
+    pub(super) room: usize,
+    /// Members served in one turn.
+    pub(super) turn: usize,
+}
+
+impl Default for Pace {
+    fn default() -> Self {
+        Self { room: ROOM_QUANTUM, turn: TURN_QUANTUM }
+    }
+}
+
 /// The rooms that have members on this worker.
 #[derive(Debug, Default)]
 pub(super) struct Rooms {
@@ -37,6 +52,7 @@ pub(super) struct Rooms {
     active: VecDeque<usize>,
     items: VecDeque<Addressed<RoomLog>>,
     touched: Vec<u32>,
+    pub(super) pace: Pace,
     /// Something became active outside a turn.
     pub(super) woken: bool,
 }
@@ -132,7 +148,7 @@ impl Core {
             note(room, || Step::Skipped { worker, seq });
             shared.relay.give_back(worker, credit);
         });
-        let mut quantum = TURN_QUANTUM;
+        let mut quantum = self.rooms.pace.turn;
         while quantum > 0
             && let Some(at) = self.rooms.active.pop_front()
         {
@@ -151,7 +167,7 @@ impl Core {
 
     fn serve_room(&mut self, at: usize, quantum: &mut usize) {
         let Some(room) = self.rooms.rooms.get_mut(at) else { return };
-        let mut slice = ROOM_QUANTUM.min(*quantum);
+        let mut slice = self.rooms.pace.room.min(*quantum);
         let granted = slice;
         let mut hall = Hall {
             connections: &mut self.connections,
@@ -256,9 +272,23 @@ impl Audience<RoomLog> for Hall<'_> {
         }
     }
 
-    fn left(&mut self, ticket: LeaveTicket, room: &SharedRoom) -> Option<usize> {
-        let (connection, desk) = self.touch(ticket.connection)?;
-        connection.left(ticket, room.id(), desk)
+    fn left(&mut self, ticket: LeaveTicket, room: &Arc<SharedRoom>) -> Option<usize> {
+        let LeaveTicket { connection, request } = ticket;
+        let parting = match self.touch(connection) {
+            Some((connection, desk)) => connection.left(ticket, room.id(), desk),
+            None => Parting::Nobody,
+        };
+        let place = match parting {
+            Parting::Nobody | Parting::Evicted => None,
+            Parting::Member(place) => Some(place),
+        };
+        let who = Who { worker: self.desk.worker, connection };
+        note(room.id(), || Step::Left { who, request, place });
+        if parting != Parting::Nobody {
+            self.desk.recorder.lower(Level::Member);
+            self.desk.shared.relay.exit(self.desk.worker, room, self.desk.now.wall);
+        }
+        place
     }
 
     fn lost(&mut self, member: ConnKey, at: RoomPlace) {

@@ -200,6 +200,7 @@ fn several_workers_overshoot_by_a_message_each_at_most() {
                     relay.publish(&joined, &draft, NOW).unwrap();
                     most = most.max(relay.memory().0.bytes);
                     relay.leave(caller(worker, n), &joined);
+                    relay.exit(worker, &joined, NOW);
                     (0..WORKERS).for_each(|worker| discard(relay, worker));
                     relay.sweep(NOW + u64::from(n));
                 }

@@ -46,6 +46,21 @@ fn a_full_outbox_makes_a_reader_of_history_and_the_head_makes_it_live() {
 }
 
 #[test]
+fn a_member_that_is_gone_and_not_taken_out_keeps_no_old_position() {
+    let mut world = World::new(100, 1 << 20);
+    let gone = world.join(None);
+    world.settle();
+    world.count_out(gone);
+    (0..3).for_each(|_| world.publish(1));
+    let next = world.join(None);
+    world.settle();
+    world.remove(gone);
+    world.publish(1);
+    world.check();
+    assert_eq!(world.heard(next), [Heard::Joined(3), Heard::Message(4)]);
+}
+
+#[test]
 fn a_quantum_may_end_within_a_batch_and_members_go_meanwhile() {
     let mut world = World::new(100, 1 << 20);
     let all: Vec<u32> = (0..6).map(|_| world.join(None)).collect();

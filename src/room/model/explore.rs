@@ -125,8 +125,8 @@ impl Scope {
         moves.extend([Move::Forget, Move::Free]);
         for (who, joins) in self.who().zip(&state.joins) {
             let seats = &model.sides[usize::from(who.worker)].seats;
-            let mut seats = seats.iter().filter(|seat| seat.who == who && !seat.gone);
-            let is_inside = seats.clone().any(|seat| seat.leave.is_none());
+            let mut seats = seats.iter().filter(|seat| seat.who == who);
+            let is_inside = seats.clone().any(|seat| seat.leave.is_none() && !seat.gone);
             if *joins < self.joins && (self.again || !is_inside) {
                 // Whatever is not covered is the same as no position.
                 let low = model.history.from().saturating_sub(2);
@@ -253,13 +253,17 @@ impl State {
         Ok(())
     }
 
-    fn give_up(&mut self, who: Who, waiting_too: bool) -> Result<(), Objection> {
+    /// Of one room, or of all because it `vanishes`.
+    fn give_up(&mut self, who: Who, vanishes: bool) -> Result<(), Objection> {
         let seats = &self.model.side(who.worker)?.seats;
-        let own = seats.iter().filter(|seat| seat.who == who && !seat.gone);
-        let goes = own.filter(|seat| waiting_too || seat.member.is_some());
-        let joins: Vec<_> = goes.map(|seat| seat.join).collect();
-        for join in joins {
-            self.model.take(&Step::GaveUp { who, join })?;
+        let own = seats.iter().filter(|seat| seat.who == who);
+        let goes = own.filter(|seat| match vanishes {
+            true => !seat.gone || seat.leave.is_some(),
+            false => !seat.gone && seat.member.is_some(),
+        });
+        let seats = goes.map(|seat| (seat.join, !vanishes && seat.leave.is_some()));
+        for (join, still_counts) in seats.collect::<Vec<_>>() {
+            self.model.take(&Step::GaveUp { who, join, still_counts })?;
         }
         Ok(())
     }

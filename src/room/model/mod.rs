@@ -123,7 +123,7 @@ impl Model {
             Step::WentLive { member } => self.go_live(member),
             Step::Lost { member } => self.lose(member),
             Step::TakenOut { member } => self.side(member.worker)?.take_out(member),
-            Step::GaveUp { who, join } => self.give_up(who, join),
+            Step::GaveUp { who, join, still_counts } => self.give_up(who, join, still_counts),
             Step::Queued { who, place, seq } => self.queue(who, place, seq),
         }
     }
@@ -200,7 +200,6 @@ impl Model {
         let side = self.side(who.worker)?;
         if let Some(seat) = side.seat_of(who) {
             seat.leave = Some(request);
-            side.owed += 1;
         }
         let item = Item::Leave { who, request, head };
         if overtakes {
@@ -293,12 +292,17 @@ impl Model {
 
     // --- in a connection ---------------------------------------------------------------------
 
-    fn give_up(&mut self, who: Who, join: RequestKey) -> Result<Step, Objection> {
+    fn give_up(
+        &mut self,
+        who: Who,
+        join: RequestKey,
+        still_counts: bool,
+    ) -> Result<Step, Objection> {
         let flaw = self.flaw;
-        if self.side(who.worker)?.give_up(who, join, flaw)? {
+        if self.side(who.worker)?.give_up(who, join, still_counts, flaw)? {
             self.ears.remove(&who);
         }
-        Ok(Step::GaveUp { who, join })
+        Ok(Step::GaveUp { who, join, still_counts })
     }
 
     fn queue(&mut self, who: Who, place: usize, seq: u64) -> Result<Step, Objection> {

@@ -142,7 +142,7 @@ impl Side {
             self.next_seq = head + 1;
         }
         let free = self.free_place();
-        let waits = |seat: &&mut Seat| seat.join == request && seat.member.is_none();
+        let waits = |seat: &&mut Seat| seat.join == request && seat.member.is_none() && !seat.gone;
         let Some(seat) = self.seats.iter_mut().filter(|seat| seat.who == who).find(waits) else {
             return Ok(None);
         };
@@ -176,8 +176,14 @@ impl Side {
             return Err(Impossible("somebody else comes first"));
         }
         self.queue.pop_front();
-        let goes = |seat: &Seat| seat.who == who && seat.leave == Some(request) && !seat.gone;
+        let goes = |seat: &Seat| seat.who == who && seat.leave == Some(request);
         let Some(at) = self.seats.iter().position(goes) else { return Ok(None) };
+        self.owed += 1;
+        if self.seats[at].gone {
+            self.seats[at].leave = None;
+            self.forget_seats();
+            return Ok(None);
+        }
         let Some(member) = self.seats.remove(at).member else {
             return Err(broken(format_args!("{who:?} leaves before it joined")));
         };
@@ -323,7 +329,8 @@ impl Side {
         if !self.seat_at(spot)?.gone {
             return Err(Impossible("it did not give its seat up"));
         }
-        self.seats.retain(|seat| seat.member.as_ref().is_none_or(|it| it.place != spot.place));
+        self.seat_at(spot)?.member = None;
+        self.forget_seats();
         Ok(Step::TakenOut { member: spot })
     }
 
@@ -332,21 +339,29 @@ impl Side {
         &mut self,
         who: Who,
         join: RequestKey,
+        still_counts: bool,
         flaw: Option<Flaw>,
     ) -> Result<bool, Objection> {
-        let own = |seat: &Seat| seat.who == who && seat.join == join && !seat.gone;
+        let counts = |seat: &Seat| !seat.gone || seat.leave.is_some() && !still_counts;
+        let own = |seat: &Seat| seat.who == who && seat.join == join && counts(seat);
         let at = self.seats.iter().position(own).ok_or(Impossible("it has no such seat"))?;
         let seat = &mut self.seats[at];
-        if seat.leave.is_none() || flaw == Some(Flaw::CountedOutTwice) {
-            self.owed += 1;
+        if still_counts && seat.leave.is_none() {
+            return Err(Impossible("it does not leave"));
         }
-        let inside = seat.member.is_some();
-        if inside {
-            seat.gone = flaw != Some(Flaw::ServedWhenGone);
-        } else {
-            self.seats.remove(at);
+        let inside = seat.member.is_some() && !seat.gone;
+        seat.gone = flaw != Some(Flaw::ServedWhenGone);
+        if !still_counts {
+            self.owed += 1 + u32::from(seat.leave.is_some() && flaw == Some(Flaw::CountedOutTwice));
+            seat.leave = None;
         }
+        self.forget_seats();
         Ok(inside)
+    }
+
+    /// Of those that are gone: a seat that is neither a place nor counted is none.
+    fn forget_seats(&mut self) {
+        self.seats.retain(|seat| !seat.gone || seat.leave.is_some() || seat.member.is_some());
     }
 
     pub(super) fn queue(&mut self, who: Who, place: usize) -> Result<(), Objection> {
@@ -362,8 +377,11 @@ impl Side {
     /// Between two offers cursors and ears say the same.
     pub(super) fn agrees_with(&self, ears: &BTreeMap<Who, u64>) -> Result<(), Objection> {
         let mut staying = 0;
-        for seat in self.seats.iter().filter(|seat| !seat.gone) {
-            staying += u32::from(seat.leave.is_none());
+        for seat in &self.seats {
+            staying += u32::from(!seat.gone || seat.leave.is_some());
+            if seat.gone {
+                continue;
+            }
             let Some(member) = seat.member.as_ref().filter(|it| it.queued == 0) else { continue };
             let next = match member.cursor {
                 Cursor::CatchingUp { next_seq } => next_seq,

@@ -18,11 +18,11 @@ use crate::{
         room_rules::RoomRules,
     },
     relay::Relay,
-    room::trace::recorder,
+    room::trace::{Who, recorder},
     session::Rules,
     worker::{
         CONTROLS, Control, Place, Receiving, Reception, Worker, clock::Clock, core::Core,
-        visit::Visit,
+        turn::Pace, visit::Visit,
     },
 };
 use serde_json::Value;
@@ -65,6 +65,7 @@ pub(super) struct Plan {
     pub(super) memory_bytes: Option<usize>,
     pub(super) on_user_limit: OnUserLimit,
     pub(super) connections_per_user: u32,
+    pub(super) pace: Pace,
 }
 
 impl Plan {
@@ -87,6 +88,7 @@ impl Plan {
             memory_bytes: None,
             on_user_limit: OnUserLimit::Refuse,
             connections_per_user: 32,
+            pace: Pace::default(),
         }
     }
 }
@@ -184,6 +186,7 @@ impl House {
                 clock,
                 controls: controls.iter().map(mpsc::Sender::downgrade).collect(),
             });
+            worker.core.borrow_mut().rooms.pace = plan.pace;
             cores.push(Rc::clone(&worker.core));
             workers.push(task::spawn_local(worker.run(receiver)));
         }
@@ -271,9 +274,24 @@ impl House {
         self.open.load(Ordering::Relaxed)
     }
 
+    /// Whether every worker works: one whose task panics ends.
+    pub(super) fn works(&self) -> bool {
+        self.workers.borrow().iter().all(|worker| !worker.is_finished())
+    }
+
     /// Takes the workers, to wait for their end.
     pub(super) fn workers(&self) -> Vec<JoinHandle<()>> {
         self.workers.take()
+    }
+
+    /// The connection that its client knows by `id`, if it is still there.
+    pub(super) fn who(&self, id: &str) -> Option<Who> {
+        self.cores.iter().zip(0..).find_map(|(core, worker)| {
+            let core = core.borrow();
+            let mut all = core.connections.iter().map(|(_, connection)| connection);
+            let connection = all.find(|connection| connection.id() == id)?.key();
+            Some(Who { worker, connection })
+        })
     }
 
     /// Whatever the rooms did since this was asked last is what the model does.
@@ -310,7 +328,11 @@ impl House {
         if self.workers.borrow().is_empty() {
             return;
         }
-        wait(self.plan.rooms.otherwise().history.age_ms + 2_000).await;
+        let rules = self.plan.rooms.rules().iter().map(|rule| rule.terms);
+        let all = rules.chain([*self.plan.rooms.otherwise()]);
+        let age_ms = all.map(|terms| terms.history.age_ms).max().unwrap_or_default();
+        // A wall clock may have been set back.
+        wait(age_ms + 2_000 + Clock::set_back_ms()).await;
         assert_eq!(self.shared.relay.rooms(), (0, 0), "rooms that forgot everything");
         for worker in self.workers.take() {
             assert!(!worker.is_finished(), "a worker ended by itself");

@@ -16,6 +16,7 @@ mod random;
 mod replay;
 mod rooms;
 mod sign_in;
+mod simulation;
 mod slow;
 mod users;
 mod walls;

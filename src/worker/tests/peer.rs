@@ -113,6 +113,24 @@ impl Peer {
         }
     }
 
+    /// Writes what the stream takes now; fails if the server is gone.
+    pub(super) fn write_now(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.wire.write(bytes).now_or_never().unwrap_or(Ok(0))
+    }
+
+    /// Takes up to `most` bytes that have arrived; `false` at the end of the stream.
+    pub(super) fn take_now(&mut self, most: usize) -> bool {
+        let mut bytes = vec![0; most];
+        match self.wire.read(&mut bytes).now_or_never() {
+            None => true,
+            Some(Ok(0) | Err(_)) => false,
+            Some(Ok(n)) => {
+                self.unread.extend_from_slice(&bytes[..n]);
+                true
+            }
+        }
+    }
+
     /// What has arrived already.
     pub(super) fn hear_now(&mut self) -> Option<Heard> {
         self.hear().now_or_never()
@@ -156,7 +174,8 @@ impl Peer {
         }
     }
 
-    fn parse(&mut self) -> Option<Heard> {
+    /// The next whole frame of what was taken.
+    pub(super) fn parse(&mut self) -> Option<Heard> {
         let (&first, &second) = (self.unread.first()?, self.unread.get(1)?);
         assert_eq!((first & 0xF0, second & 0x80), (FIN, 0), "one unmasked frame");
         let (header, len) = match second {

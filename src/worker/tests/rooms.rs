@@ -5,7 +5,10 @@ use super::{
     house::{everywhere, everywhere_with},
     peer::{Peer, auth, join, leave, message, with_id},
 };
-use crate::protocol::room_rules::RoomRules;
+use crate::{
+    protocol::room_rules::{HistoryBounds, RoomRules},
+    worker::turn::Pace,
+};
 use serde_json::{Value, json};
 
 const MEMBER: &str = r#"grant={"den":"*"}"#;
@@ -53,6 +56,29 @@ fn pipelined_joins_and_leaves_take_effect_one_after_the_other() {
         ];
         assert_eq!(heard[1..], rest);
     });
+}
+
+#[test]
+fn a_room_that_begins_anew_waits_for_the_leave_that_emptied_the_one_before() {
+    everywhere_with(
+        |plan| {
+            let history = HistoryBounds { count: 0, ..HistoryBounds::default() };
+            plan.rooms = RoomRules::open().with_history(history);
+            plan.pace = Pace { room: 1, turn: 1 };
+        },
+        async |house| {
+            let mut ann = house.enter("ann").await;
+            let requests = [join, leave, join, leave, join].iter().zip(["1", "2", "3", "4", "5"]);
+            let requests: Vec<_> =
+                requests.map(|(request, id)| with_id(request("den"), id)).collect();
+            ann.send_all(&requests).await;
+            let heard = words(&mut ann, 5).await;
+            assert_eq!(
+                heard,
+                ["joined \"1\"", "left \"2\"", "joined \"3\"", "left \"4\"", "joined \"5\""]
+            );
+        },
+    );
 }
 
 fn message_of(room: &str) -> Value {

@@ -5,9 +5,12 @@ use super::{
     house::{House, Plan, everywhere_with},
     peer::{join, message},
 };
-use crate::protocol::{
-    grant::Pattern,
-    room_rules::{Access, HistoryBounds, RoomRule, RoomRules, RoomTerms, SlowConsumer},
+use crate::{
+    protocol::{
+        grant::Pattern,
+        room_rules::{Access, HistoryBounds, RoomRule, RoomRules, RoomTerms, SlowConsumer},
+    },
+    worker::turn::Pace,
 };
 use serde_json::json;
 
@@ -78,10 +81,12 @@ fn one_outbox_serves_several_rooms_that_wait_for_it() {
 
 #[test]
 fn messages_larger_than_the_space_that_is_left_wait_for_it() {
-    // A frame does not fit behind even a little: it waits until all before it is written.
+    // A frame does not fit behind even a little: it waits until all before it is written, and
+    // who waits takes nobody's turn meanwhile.
     everywhere_with(
         |plan| {
             tight(plan);
+            plan.pace = Pace { room: 1, turn: 2 };
             plan.limits.outbox_bytes = 4_096;
             plan.wire_bytes = 5_600;
         },

@@ -173,7 +173,7 @@ impl Audience<MemoryLog> for Hall {
         assert_eq!(self.guest(member).place.replace(place), None);
     }
 
-    fn left(&mut self, ticket: LeaveTicket, _: &Room<MemoryLog>) -> Option<usize> {
+    fn left(&mut self, ticket: LeaveTicket, _: &Arc<Room<MemoryLog>>) -> Option<usize> {
         let guest = self.guests.get_mut(&ticket.connection.index)?;
         guest.say(r#"{"left":true}"#);
         guest.place.take()
@@ -288,6 +288,12 @@ impl World {
             let ticket = LeaveTicket { connection: key(index), request: RequestKey(index) };
             self.push(Item::Leave(ticket));
         }
+    }
+
+    /// A member was counted out, and is about to be taken out.
+    pub(super) fn count_out(&mut self, index: u32) {
+        self.hall.guest(key(index)).counted = false;
+        self.counted -= 1;
     }
 
     /// A connection is gone at once.
