@@ -309,3 +309,18 @@ fn clients_flood_leaves_other_machines_alone() {
         assert!(String::from_utf8_lossy(&output.stderr).contains("127.0.0.0/8"), "{to}");
     }
 }
+
+#[test]
+fn clients_slow_bots_cost_nobody_else_a_message() {
+    let args = "--members 20 --messages 10 --payload 8000 --duration 2 --ramp-up 0 --runs 1 --json";
+    let output = quiet(example("slow_bots")).args(args.split(' ')).output().expect("the slow bots");
+    let report: serde_json::Value = serde_json::from_slice(&output.stdout)
+        .unwrap_or_else(|why| panic!("{why}: {}", String::from_utf8_lossy(&output.stderr)));
+    assert!(output.status.success(), "{report}");
+    for run in [&report["without"][0], &report["with"][0]] {
+        assert_eq!((&run["lost"], &run["deliveries"]), (&0.into(), &4_000.into()), "{report}");
+    }
+    let slow = report["with"][0]["slow"].as_array().expect("the two");
+    assert_eq!(slow.len(), 2);
+    assert!(slow.iter().all(|one| one["gap"] == false && one["heard"] != 0), "{report}");
+}

@@ -18,6 +18,8 @@ const HEAD_BYTES: usize = 8 * 1024;
 const FRAME_BYTES: usize = 1024 * 1024;
 /// How long the server may take to answer a FIN.
 const FINISH: Duration = Duration::from_secs(2);
+/// What a kernel takes in that is told to take in much.
+const WIDE_BYTES: usize = 1024 * 1024;
 /// What a read takes at most.
 const READ_BYTES: usize = 16 * 1024;
 
@@ -122,6 +124,20 @@ impl Wire {
                 Err(error) => return Err(error),
             }
         }
+    }
+
+    /// Its kernel takes in much from now on.
+    pub(crate) fn widen(&self) {
+        // If it does not, what is there takes longer to read.
+        let _ = SockRef::from(&self.stream).set_recv_buffer_size(WIDE_BYTES);
+    }
+
+    /// Reads one byte, and keeps it until the rest of its frame is there.
+    pub(crate) async fn next_byte(&mut self) -> io::Result<()> {
+        let mut byte = [0];
+        let read = self.stream.read(&mut byte).await?;
+        self.unread.extend(byte.iter().take(read));
+        Ok(())
     }
 
     /// Waits for the next frame and reads `bytes` of what has come, without taking it.

@@ -24,6 +24,7 @@ mod server;
 #[path = "../common/token.rs"]
 mod token;
 #[path = "../common/wire.rs"]
+#[allow(dead_code, reason = "nobody reads byte by byte here")]
 mod wire;
 
 use bot::{Bot, Phase, Plan};

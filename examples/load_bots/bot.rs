@@ -3,11 +3,13 @@
 use crate::{
     ledger::{Agreement, Ledger},
     report::Tally,
-    until,
 };
 use serde_json::value::RawValue;
 use std::{collections::VecDeque, sync::Arc, time::Duration};
-use tokio::{sync::watch, time::Instant};
+use tokio::{
+    sync::watch,
+    time::{Instant, sleep_until},
+};
 use vestibule::client::{
     Client, Error, MessageReceived, Options, Publish, Received, Receiver, Sender,
 };
@@ -93,7 +95,7 @@ impl Bot {
     }
 
     async fn live(self) -> Result<(), Error> {
-        until(self.plan.connect_at).await;
+        sleep_until(self.plan.connect_at).await;
         let began = Instant::now();
         let options = Options { answer_timeout: Duration::from_secs(60), ..Options::default() };
         let mut client = Client::connect(&self.plan.url, &options).await?;
@@ -136,7 +138,7 @@ impl Chat {
             let due = self.due;
             let publish = async {
                 match due {
-                    Some(instant) => until(instant).await,
+                    Some(instant) => sleep_until(instant).await,
                     None => std::future::pending().await,
                 }
             };

@@ -1,38 +1,20 @@
 //! What came of a run: counted while it goes on, told at the end.
 
-use crate::ledger::Ledger;
+use crate::{
+    count::{Count, histogram},
+    ledger::Ledger,
+};
 use hdrhistogram::Histogram;
 use serde_json::{Value, json};
 use std::{
     collections::BTreeMap,
     fmt::Write,
-    sync::{
-        Arc, Mutex, PoisonError,
-        atomic::{AtomicU64, Ordering},
-    },
+    sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
 
-/// The longest latency told apart, in microseconds.
-const LATENCY_MAX_US: u64 = 120_000_000;
 /// Failures told in full.
 const FAILURES: usize = 5;
-
-/// A counter that all bots share.
-#[derive(Debug, Default)]
-pub(crate) struct Count(AtomicU64);
-
-impl Count {
-    /// Adds.
-    pub(crate) fn add(&self, more: u64) {
-        self.0.fetch_add(more, Ordering::Relaxed);
-    }
-
-    /// The sum so far.
-    pub(crate) fn get(&self) -> u64 {
-        self.0.load(Ordering::Relaxed)
-    }
-}
 
 /// What all bots count together.
 #[derive(Debug, Default)]
@@ -74,12 +56,6 @@ impl Default for Times {
     fn default() -> Self {
         Self { latency: histogram(), entrance: histogram(), failures: BTreeMap::new() }
     }
-}
-
-/// Microseconds, three digits.
-pub(crate) fn histogram() -> Histogram<u64> {
-    #[expect(clippy::expect_used, reason = "the bounds are constants that the library accepts")]
-    Histogram::new_with_bounds(1, LATENCY_MAX_US, 3).expect("valid bounds")
 }
 
 impl Tally {
