@@ -2,7 +2,7 @@
 
 use crate::{server::Memory, slow::Fate, watch::Closed};
 use serde_json::{Value, json};
-use std::fmt::Write;
+use std::{collections::BTreeSet, fmt::Write};
 
 /// What came of one run.
 #[derive(Clone, Debug)]
@@ -90,14 +90,12 @@ impl Table {
         row("memory of the server at most", &figure("MiB", |run| mib(run.end.highest)));
         row("memory of the server at the end", &figure("MiB", |run| mib(run.end.resident)));
         row("closed by the server", &|runs| closes(runs));
-        for (number, run) in (1..).zip(&self.with) {
-            for (name, fate) in &run.fates {
-                let Fate { heard, end, .. } = fate;
-                let _ = write!(text, "\nRun {number}, {name}: {heard} messages, then {end}.");
-            }
+        let names = self.with.first().into_iter().flat_map(|run| &run.fates);
+        for (name, _) in names {
+            row(&format!("found in the end by {name}"), &|runs| fates(runs, name));
         }
         let verdict = if self.is_clean() { "nobody else lost anything" } else { "NOT CLEAN" };
-        let _ = write!(text, "\n\nVerdict: {verdict}.");
+        let _ = write!(text, "\nVerdict: {verdict}.");
         text
     }
 
@@ -135,10 +133,26 @@ fn mib(bytes: u64) -> f64 {
     bytes as f64 / 1_048_576.0
 }
 
+/// What one of the slow members found in all runs, and how it ended.
+fn fates(runs: &[Outcome], name: &str) -> String {
+    let all = || runs.iter().flat_map(|run| &run.fates).filter(|(of, _)| *of == name);
+    let (least, most) =
+        (all().map(|(_, fate)| fate.heard).min(), all().map(|(_, it)| it.heard).max());
+    let ends: BTreeSet<&str> = all().map(|(_, fate)| fate.end.as_str()).collect();
+    let ends: Vec<&str> = ends.into_iter().collect();
+    match (least, most) {
+        (Some(least), Some(most)) => {
+            let span = if least == most { "" } else { &format!("{least} to ") };
+            format!("{span}{most} messages in order, then {}", ends.join(" or "))
+        }
+        (None, _) | (_, None) => "-".to_owned(),
+    }
+}
+
 /// `slow_consumer` after 36, 38 s: by code, of all runs.
 fn closes(runs: &[Outcome]) -> String {
     let all: Vec<&Closed> = runs.iter().flat_map(|run| &run.closed).collect();
-    let codes: std::collections::BTreeSet<&str> = all.iter().map(|it| it.code.as_str()).collect();
+    let codes: BTreeSet<&str> = all.iter().map(|it| it.code.as_str()).collect();
     let spoken = codes.into_iter().map(|code| {
         let of = all.iter().filter(|it| it.code == code);
         let mut after: Vec<u64> = of.map(|it| it.after_s).collect();
@@ -185,8 +199,11 @@ mod tests {
         assert!(table.is_clean(), "{table:?}");
         let text = table.markdown();
         assert!(text.contains("`slow_consumer` after 4, 38 s |"), "{text}");
-        let fate = Fate { heard: 3, gap: true, end: "x".to_owned() };
+        let fate = Fate { heard: 3, gap: false, end: "`slow_consumer`".to_owned() };
         table.with[0].fates.push(("the one that reads nothing", fate));
+        let text = table.markdown();
+        assert!(text.contains("| - | 3 messages in order, then `slow_consumer` |"), "{text}");
+        table.with[0].fates[0].1.gap = true;
         assert!(!table.is_clean());
         table.with[0].fates.clear();
         table.without[0].clean = false;
