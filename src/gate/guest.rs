@@ -272,10 +272,17 @@ mod tests {
     }
 
     #[test]
-    fn nobody_hurries_who_has_no_name_yet() {
-        let gate = Arc::new(Gate::new(Places { places: 1, hard_places: 3, share: 1 }));
-        let unnamed: Vec<_> = (0..3).map(|_| gate.arrive_unnamed().expect("room")).collect();
+    fn who_has_no_name_yet_is_hurried_last_and_shortly_before_the_hard_cap() {
+        let gate = Arc::new(Gate::new(Places { places: 1, hard_places: 9, share: 1 }));
+        let unnamed: Vec<_> = (0..7).map(|_| gate.arrive_unnamed().expect("room")).collect();
         assert!(unnamed.iter().all(|guest| fate(guest) == Fate::Stays));
-        assert!(gate.arrive_unnamed().is_none());
+        // One that was refused goes before the others, like whoever has a name.
+        unnamed[6].closing();
+        assert_eq!(fate(&unnamed[6]), Fate::Hurried);
+        let eighth = gate.arrive_unnamed().expect("room");
+        assert_eq!((fate(&unnamed[0]), fate(&unnamed[1])), (Fate::Hurried, Fate::Stays));
+        assert_eq!(held(&gate), (0, 8));
+        drop((unnamed, eighth));
+        assert_eq!(held(&gate), (0, 0));
     }
 }

@@ -155,8 +155,10 @@ enum Next {
 struct Farewell {
     stream: TcpStream,
     response: Vec<u8>,
-    /// It counts among the connections, and in the vestibule, until it is gone.
-    _held: (Slot, Option<Standing>),
+    /// It counts in the vestibule until it is gone,
+    standing: Standing,
+    /// and among the connections.
+    _slot: Slot,
 }
 
 impl GuestBook {
@@ -196,7 +198,11 @@ impl Newcomer {
     async fn shake_hands(mut self) -> io::Result<Received> {
         let mut head = Vec::with_capacity(1_024);
         let ip = self.peer.ip().to_canonical();
-        let introduced = introduction(&mut self.stream, &mut head, &self.house.site, ip).await?;
+        let introduced = tokio::select! {
+            biased;
+            made = introduction(&mut self.stream, &mut head, &self.house.site, ip) => made?,
+            () = self.standing.lost() => return Ok(Received::Answered(Handshake::Evicted)),
+        };
         let introduced = match introduced {
             Introduction::Made(client) => client,
             Introduction::Refused(fault) => {
@@ -221,12 +227,20 @@ impl Newcomer {
             Heard::Refuse { client, why, response, agent } => {
                 Ok(self.refuse(client, why, response, agent))
             }
-            Heard::Plain => {
-                serve_plain(self.stream, head, self.house.site).await.map_err(io::Error::other)?;
-                Ok(Received::Answered(Handshake::Plain))
-            }
+            Heard::Plain => self.answer(head).await,
             Heard::Gone => Ok(Received::Answered(Handshake::Gone)),
         }
+    }
+
+    /// Answers a request that is no handshake, as long as it has a place for that.
+    async fn answer(self, head: Vec<u8>) -> io::Result<Received> {
+        let Self { stream, house, slot: _slot, standing, .. } = self;
+        tokio::select! {
+            biased;
+            served = serve_plain(stream, head, house.site) => served.map_err(io::Error::other)?,
+            () = standing.lost() => return Ok(Received::Answered(Handshake::Evicted)),
+        }
+        Ok(Received::Answered(Handshake::Plain))
     }
 
     /// Lets a handshake in that is in order, if there is room: says 101. What was read behind the
@@ -243,7 +257,9 @@ impl Newcomer {
             Ok(guest) => guest,
             Err(why) => {
                 house.book.refused(why, client, upgrade.agent);
-                let farewell = Farewell { stream, response: why.response(), _held: (slot, None) };
+                let response = why.response();
+                let standing = Standing::Crowded;
+                let farewell = Farewell { stream, response, standing, _slot: slot };
                 return Ok(Received::Refused { why, farewell });
             }
         };
@@ -273,10 +289,9 @@ impl Newcomer {
     ) -> Received {
         self.house.book.refused(why, client, agent);
         let Self { stream, slot, standing, .. } = self;
-        Received::Refused {
-            why,
-            farewell: Farewell { stream, response, _held: (slot, Some(standing)) },
-        }
+        // It waits for no verdict any more.
+        standing.leave();
+        Received::Refused { why, farewell: Farewell { stream, response, standing, _slot: slot } }
     }
 }
 
@@ -328,25 +343,31 @@ impl House {
 }
 
 impl Farewell {
-    /// Answers, and resets a peer that has not hung up in time, by `deadline` at the latest.
+    /// Answers, and resets a peer that has not hung up in time: by `deadline` at the latest, and
+    /// sooner when too many are on their way out.
     async fn say(mut self, deadline: Instant) -> io::Result<()> {
         let patience = Instant::now() + Duration::from_millis(DISCARD_MS);
-        let hung_up = time::timeout_at(deadline.min(patience), self.speak()).await;
+        let Self { stream, response, standing, _slot } = &mut self;
+        let hung_up = tokio::select! {
+            biased;
+            hung_up = time::timeout_at(deadline.min(patience), speak(stream, response)) => hung_up,
+            () = standing.lost() => Ok(Ok(false)),
+        };
         if !matches!(hung_up, Ok(Ok(true))) {
             SockRef::from(&self.stream).set_linger(Some(Duration::ZERO))?;
         }
         Ok(())
     }
+}
 
-    /// Answers, half-closes, and reads what is still on its way: bytes that nobody reads would
-    /// turn the answer into a reset. Returns whether the peer hung up behind them.
-    async fn speak(&mut self) -> io::Result<bool> {
-        self.stream.write_all(&self.response).await?;
-        self.stream.shutdown().await?;
-        let (mut rest, mut nowhere) = ((&mut self.stream).take(DISCARD_BYTES), tokio::io::sink());
-        tokio::io::copy(&mut rest, &mut nowhere).await?;
-        Ok(rest.limit() > 0)
-    }
+/// Answers, half-closes, and reads what is still on its way: bytes that nobody reads would turn
+/// the answer into a reset. Returns whether the peer hung up behind them.
+async fn speak(stream: &mut TcpStream, response: &[u8]) -> io::Result<bool> {
+    stream.write_all(response).await?;
+    stream.shutdown().await?;
+    let (mut rest, mut nowhere) = (stream.take(DISCARD_BYTES), tokio::io::sink());
+    tokio::io::copy(&mut rest, &mut nowhere).await?;
+    Ok(rest.limit() > 0)
 }
 
 /// A connection's public id: random and loggable, no secret.

@@ -66,9 +66,17 @@ impl Standing {
     /// Ready once it has to go.
     pub(super) async fn lost(&self) {
         match self {
-            Self::Guest(guest) => guest.lost().await,
+            Self::Guest(guest) | Self::Unnamed(guest) => guest.lost().await,
             // What has no place cannot lose it.
-            Self::Unnamed(_) | Self::Crowded | Self::Full => future::pending().await,
+            Self::Crowded | Self::Full => future::pending().await,
+        }
+    }
+
+    /// It was refused, and is on its way out.
+    pub(super) fn leave(&self) {
+        match self {
+            Self::Guest(guest) | Self::Unnamed(guest) => guest.closing(),
+            Self::Crowded | Self::Full => {}
         }
     }
 }

@@ -5,8 +5,11 @@ use crate::support::{
     peer::{auth, handshake, token_message},
     soon,
 };
-use std::net::Ipv4Addr;
-use vestibule::config::Places;
+use std::{net::Ipv4Addr, sync::Arc};
+use vestibule::{
+    config::{AddressSource, Places, TrustedProxies},
+    server::{Demo, DemoTokens},
+};
 
 /// An address of one stranger.
 fn stranger(number: u8) -> Ipv4Addr {
@@ -183,5 +186,83 @@ async fn a_crowd_that_signs_in_needs_no_more_than_one_place() {
         peer.expect("auth_ok").await;
         inside.push(peer);
     }
+    host.stop().await;
+}
+
+/// A request that is refused before the 101 and then neither reads nor leaves.
+#[tokio::test]
+async fn refused_requests_that_linger_shut_nobody_out() {
+    let host = cramped(2, 10, 1);
+    let mut crowd = Vec::new();
+    for _ in 0..20 {
+        let mut peer = Peer::dial_from(host.addr, stranger(1)).await;
+        peer.write(b"nonsense\r\n\r\n").await;
+        assert!(peer.head().await.starts_with("HTTP/1.1 400 "), "it is told why");
+        crowd.push(peer);
+    }
+    // They hold no place: one address would have no more than half of them.
+    let mut waiting = [silent(&host, 1).await, silent(&host, 2).await];
+    let mut newcomer = silent(&host, 3).await;
+    newcomer.say(auth("alice")).await;
+    newcomer.expect("auth_ok").await;
+    waiting[0].closed(1013, "overloaded", "backoff").await;
+    crowd[0].was_reset().await;
+    still_waits(&mut waiting[1]).await;
+    host.stop().await;
+}
+
+/// Gives nothing; who asks does not finish its question.
+struct NoTokens;
+
+impl DemoTokens for NoTokens {
+    fn token(&self, _: &str, _: i64) -> Option<String> {
+        None
+    }
+}
+
+#[tokio::test]
+async fn a_plain_request_loses_its_place_like_any_other_socket() {
+    let host = Host::start(1, |settings| {
+        settings.places = Places { places: 1, hard_places: 2, share: 1 };
+        settings.demo = Demo::PageWithTokens(Arc::new(NoTokens));
+    });
+    let mut slow = Peer::dial_from(host.addr, stranger(1)).await;
+    let head = "POST /demo/token HTTP/1.1\r\nHost: test\r\nContent-Length: 9\r\n";
+    slow.write(format!("{head}Expect: 100-continue\r\n\r\n").as_bytes()).await;
+    assert!(slow.head().await.starts_with("HTTP/1.1 100 "), "its body is waited for");
+    let mut second = silent(&host, 2).await;
+    // All room is taken, had the first one stayed.
+    let mut third = silent(&host, 3).await;
+    assert!(slow.rest().await.is_empty());
+    second.closed(1013, "overloaded", "backoff").await;
+    still_waits(&mut third).await;
+    host.stop().await;
+}
+
+#[tokio::test]
+async fn slow_requests_from_a_proxy_shut_its_other_clients_not_out() {
+    let host = Host::start(1, |settings| {
+        settings.places = Places { places: 1, hard_places: 9, share: 1 };
+        let networks = vec!["127.0.0.1".parse().expect("a network")];
+        settings.trusted_proxies =
+            TrustedProxies::new(networks, AddressSource::XForwardedFor).expect("few networks");
+    });
+    let mut crowd = Vec::new();
+    for _ in 0..20 {
+        let mut slow = Peer::dial(host.addr).await;
+        slow.write(b"GET /ws HTTP/1.1\r\n").await;
+        crowd.push(slow);
+    }
+    // Its answer shows that all of them have arrived.
+    let mut probe = Peer::dial_from(host.addr, stranger(1)).await;
+    probe.write(b"GET /healthz HTTP/1.1\r\nHost: test\r\n\r\n").await;
+    assert!(probe.head().await.starts_with("HTTP/1.1 200 "));
+    for client in 1..=20 {
+        let mut peer = Peer::dial(host.addr).await;
+        peer.upgrade(&format!("X-Forwarded-For: 203.0.113.{client}\r\n")).await;
+        peer.say(auth("alice")).await;
+        peer.expect("auth_ok").await;
+    }
+    assert!(crowd[0].rest().await.is_empty(), "the oldest is cut off");
     host.stop().await;
 }

@@ -25,6 +25,9 @@ use std::{
 pub(crate) const YOUNG_MS: u64 = 1_000;
 /// A site (/48) may hold this many times the share of one address.
 pub(crate) const SITE_SHARES: usize = 4;
+/// Sockets that no proxy has named leave this part of what `hard_places` spares to others: where
+/// less is free, the oldest of them are cut short.
+const UNNAMED_LEAVE: usize = 4;
 
 /// Stands for one socket; in the order of arrival.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -110,6 +113,8 @@ pub(crate) struct Admission<S> {
     leaving: BTreeMap<Ticket, Leaving<S>>,
     /// Those of them that can be told to hurry, and were not.
     patient: BTreeSet<Ticket>,
+    /// Those of them that have no address yet, and were told nothing.
+    unnamed: BTreeSet<Ticket>,
     crowds: HashMap<Address, BTreeSet<Ticket>>,
     sites: HashMap<Site, BTreeSet<Ticket>>,
     ranks: BTreeSet<Rank>,
@@ -126,6 +131,7 @@ impl<S: Clone> Admission<S> {
             waiting: BTreeMap::new(),
             leaving: BTreeMap::new(),
             patient: BTreeSet::new(),
+            unnamed: BTreeSet::new(),
             crowds: HashMap::new(),
             sites: HashMap::new(),
             ranks: BTreeSet::new(),
@@ -168,19 +174,26 @@ impl<S: Clone> Admission<S> {
             return None;
         }
         let ticket = self.ticket();
-        // Nobody hurries it: whoever is behind the proxy is not known to hold anything.
+        // Whoever is behind the proxy is not known to hold anything: it is the last to be hurried.
         self.leaving.insert(ticket, Leaving { address: None, seat });
+        self.unnamed.insert(ticket);
         Some(ticket)
     }
 
-    /// A socket that must go at once, because too many are on their way out. To be asked after
-    /// each change.
+    /// A socket that must go at once, because too many are on their way out; or, shortly before
+    /// the hard cap, because too many have not said for whom they come. To be asked after each
+    /// change.
     pub(crate) fn relieve(&mut self) -> Option<S> {
         let spare = self.places.hard_places.saturating_sub(self.places.places);
         if self.leaving.len() <= spare / 2 {
             return None;
         }
-        let oldest = self.patient.pop_first()?;
+        let free = self.places.hard_places.saturating_sub(self.waiting.len() + self.leaving.len());
+        let oldest = match self.patient.pop_first() {
+            Some(patient) => patient,
+            None if free < spare.div_ceil(UNNAMED_LEAVE) => self.unnamed.pop_first()?,
+            None => return None,
+        };
         self.squeezes.hurried += 1;
         self.leaving.get(&oldest).map(|leaving| leaving.seat.clone())
     }
@@ -198,6 +211,8 @@ impl<S: Clone> Admission<S> {
     pub(crate) fn closing(&mut self, ticket: Ticket) {
         if let Some(Waiting { address, seat, .. }) = self.unseat(ticket) {
             self.see_off(ticket, Leaving { address: Some(address), seat });
+        } else if self.unnamed.remove(&ticket) {
+            self.patient.insert(ticket);
         }
     }
 
@@ -206,6 +221,7 @@ impl<S: Clone> Admission<S> {
         if self.unseat(ticket).is_none() {
             self.leaving.remove(&ticket);
             self.patient.remove(&ticket);
+            self.unnamed.remove(&ticket);
         }
     }
 

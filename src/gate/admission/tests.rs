@@ -216,6 +216,8 @@ fn a_flood_shuts_nobody_from_elsewhere_out() {
 #[derive(Clone, Copy, Debug)]
 enum Step {
     Arrive(Address),
+    ArriveUnnamed,
+    Relieve,
     Fail(usize),
     Close(usize),
     Gone(usize),
@@ -226,6 +228,8 @@ fn step() -> impl Strategy<Value = Step> {
     prop_oneof![
         4 => (0..6_u16).prop_map(|last| Step::Arrive(v4(last))),
         2 => (0..2_u8, 0..6_u8).prop_map(|(site, network)| Step::Arrive(v6(site, network))),
+        1 => Just(Step::ArriveUnnamed),
+        2 => Just(Step::Relieve),
         1 => any::<usize>().prop_map(Step::Fail),
         1 => any::<usize>().prop_map(Step::Close),
         2 => any::<usize>().prop_map(Step::Gone),
@@ -239,6 +243,8 @@ fn check(gate: &Admission<usize>, places: Places) {
     assert!(gate.waiting.len() <= places.places);
     assert!(gate.waiting.len() + gate.leaving.len() <= places.hard_places);
     assert!(gate.patient.iter().all(|ticket| gate.leaving.contains_key(ticket)));
+    assert!(gate.unnamed.iter().all(|ticket| gate.leaving[ticket].address.is_none()));
+    assert!(gate.patient.is_disjoint(&gate.unnamed));
     let held: usize = gate.crowds.values().map(BTreeSet::len).sum();
     assert_eq!(held, gate.waiting.len());
     assert_eq!(gate.ranks.len(), gate.crowds.len());
@@ -291,6 +297,12 @@ proptest! {
                         Decision::Full => prop_assert!(!room),
                     }
                 }
+                Step::ArriveUnnamed => tickets.extend(gate.arrive_unnamed(number)),
+                Step::Relieve => {
+                    let spare = places.hard_places - places.places;
+                    let hurried = gate.relieve().is_some();
+                    prop_assert!(!hurried || gate.leaving() > spare / 2);
+                }
                 Step::Fail(at) => pick(at).into_iter().for_each(|t| gate.failed(t, now)),
                 Step::Close(at) => pick(at).into_iter().for_each(|t| gate.closing(t)),
                 Step::Gone(at) => pick(at).into_iter().for_each(|t| gate.gone(t)),
@@ -304,6 +316,7 @@ proptest! {
         let evicted: Vec<_> = gate.leaving.keys().copied().collect();
         evicted.into_iter().for_each(|ticket| gate.gone(ticket));
         prop_assert_eq!((gate.waiting(), gate.leaving()), (0, 0));
+        prop_assert!(gate.patient.is_empty() && gate.unnamed.is_empty());
         prop_assert!(gate.crowds.is_empty() && gate.sites.is_empty() && gate.ranks.is_empty());
     }
 }
