@@ -64,25 +64,20 @@ impl Acceptor {
 
     /// Accepts until the listener is broken.
     pub(super) async fn run(mut self) -> io::Error {
-        let mut in_trouble = false;
         loop {
             if let Some(until) = self.pace.wait(Instant::now()) {
                 tokio::time::sleep_until(until).await;
             }
             match self.listener.accept().await {
                 Ok((stream, peer)) => {
-                    in_trouble = false;
                     self.pace.step(Instant::now());
                     self.take_in(stream, peer).await;
                 }
                 Err(error) => match Trouble::of(&error) {
-                    Trouble::OneSocket => self.book.missed(AcceptFault::Socket),
+                    Trouble::OneSocket => self.book.missed(AcceptFault::Socket, &error),
                     Trouble::Broken => return error,
                     Trouble::Exhausted => {
-                        self.book.missed(AcceptFault::Exhausted);
-                        if !std::mem::replace(&mut in_trouble, true) {
-                            tracing::warn!(%error, "nobody can be accepted, newcomers wait");
-                        }
+                        self.book.missed(AcceptFault::Exhausted, &error);
                         let until = Instant::now() + Duration::from_millis(EXHAUSTED_MS);
                         tokio::time::sleep_until(until).await;
                     }

@@ -2,11 +2,14 @@
 
 use super::http::Refusal;
 use crate::{
-    gate::refusals::{Agent, Class, RefusalLog, Sample},
+    gate::{
+        refusals::{Agent, Class, RefusalLog, Sample},
+        seldom::Seldom,
+    },
     metrics::{AcceptFault, Count, Handshake, Metrics},
     worker::clock::Clock,
 };
-use std::{net::IpAddr, sync::Arc};
+use std::{io, net::IpAddr, sync::Arc};
 
 /// Kept by the acceptor and by every handshake.
 #[derive(Clone, Debug)]
@@ -14,16 +17,30 @@ pub(super) struct GuestBook {
     metrics: Arc<Metrics>,
     refusals: Arc<RefusalLog>,
     clock: Clock,
+    exhausted: Arc<Seldom>,
 }
 
 impl GuestBook {
     pub(super) fn new(metrics: &Arc<Metrics>, refusals: &Arc<RefusalLog>, clock: Clock) -> Self {
-        Self { metrics: Arc::clone(metrics), refusals: Arc::clone(refusals), clock }
+        Self {
+            metrics: Arc::clone(metrics),
+            refusals: Arc::clone(refusals),
+            clock,
+            exhausted: Arc::default(),
+        }
     }
 
     /// A socket could not be accepted.
-    pub(super) fn missed(&self, cause: AcceptFault) {
+    pub(super) fn missed(&self, cause: AcceptFault, error: &io::Error) {
         self.metrics.count(Count::AcceptFault(cause));
+        match cause {
+            AcceptFault::Socket => {}
+            AcceptFault::Exhausted => {
+                if let Some(left_out) = self.exhausted.line(self.clock.now().time) {
+                    tracing::warn!(%error, left_out, "nobody can be accepted, newcomers wait");
+                }
+            }
+        }
     }
 
     /// The first request of a socket is settled.

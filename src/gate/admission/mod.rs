@@ -185,10 +185,12 @@ impl<S: Clone> Admission<S> {
     /// change.
     pub(crate) fn relieve(&mut self) -> Option<S> {
         let spare = self.places.hard_places.saturating_sub(self.places.places);
-        if self.leaving.len() <= spare / 2 {
+        // Who was told to hurry is as good as gone: one goes for one that is too many.
+        let untold = self.patient.len() + self.unnamed.len();
+        if untold <= spare / 2 {
             return None;
         }
-        let free = self.places.hard_places.saturating_sub(self.waiting.len() + self.leaving.len());
+        let free = self.places.hard_places.saturating_sub(self.waiting.len() + untold);
         let oldest = match self.patient.pop_first() {
             Some(patient) => patient,
             None if free < spare.div_ceil(UNNAMED_LEAVE) => self.unnamed.pop_first()?,
