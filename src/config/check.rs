@@ -245,16 +245,18 @@ impl Check {
     }
 
     fn places(&mut self) -> Places {
+        // Before the value is taken.
+        let origin = self.raw.origin("gate.hard_places").cloned();
         let places = Places {
             places: self.small("gate.places") as usize,
             hard_places: self.small("gate.hard_places") as usize,
             share: self.small("gate.share") as usize,
         };
-        if places.hard_places < places.places {
-            let origin = self.raw.origin("gate.hard_places").cloned().unwrap_or(Origin::Default);
+        if places.hard_places <= places.places {
+            let origin = origin.unwrap_or(Origin::Default);
             let what = format!(
-                "{} is less than gate.places = {}: it counts those, and the sockets that are being \
-                 closed",
+                "{} is not above gate.places = {}: it counts those, and the sockets that are being \
+                 closed, so that nobody could be pushed out for a newcomer",
                 places.hard_places, places.places
             );
             self.raw.problem(origin, "gate.hard_places", what);

@@ -349,6 +349,12 @@ fn values_out_of_range_or_of_another_type_are_refused() {
             "'evict'",
             "v.toml:2: limits.on_user_limit: \"evict\" is none of \"refuse\", \"replace_oldest\"",
         ),
+        (
+            "gate.hard_places",
+            "1024",
+            "v.toml:2: gate.hard_places: 1024 is not above gate.places = 1024: it counts those, and \
+             the sockets that are being closed, so that nobody could be pushed out for a newcomer",
+        ),
         ("gate.origins", "'*'", "v.toml:2: gate.origins: is a list: write [\"...\", \"...\"]"),
     ];
     refused(cases);

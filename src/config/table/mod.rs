@@ -163,7 +163,7 @@ const REST: &[Key] = &[
         (1, 2_000_000),
         "sockets",
         2_048,
-        "The same with those that are being closed. Over it the answer is 503.",
+        "The same with those that are being closed; more than `places`. Over it the answer is 503.",
     ),
     number(
         "gate.share",
