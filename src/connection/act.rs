@@ -176,6 +176,7 @@ const fn is_failed_attempt(code: CloseCode) -> bool {
         | CloseCode::Utf8
         | CloseCode::TooBig
         | CloseCode::BadMessage
+        | CloseCode::UnsupportedProtocol
         | CloseCode::AuthRequired
         | CloseCode::Forbidden
         | CloseCode::AuthTimeout
@@ -192,7 +193,6 @@ const fn is_failed_attempt(code: CloseCode) -> bool {
         | CloseCode::Internal
         | CloseCode::Restart
         | CloseCode::Overloaded
-        | CloseCode::UnsupportedProtocol
         | CloseCode::Replaced
         | CloseCode::TooManyConnections => false,
     }
