@@ -5,6 +5,7 @@
 //! every worker sees. Nothing is delivered that is not committed.
 
 mod notes;
+mod rebound;
 mod shelf;
 #[cfg(test)]
 mod tests;

@@ -55,7 +55,7 @@ impl Broker for MemoryBroker {
             epoch: self.epochs.draw(),
             head: 0,
             newest: Wall::default(),
-            window_ms: bounds.age_ms.min(KEY_WINDOW_MS),
+            window_ms: window_ms(bounds),
             ring: Ring::new(bounds, self.hasher.clone(), Arc::clone(&self.ledger)),
         }
     }
@@ -152,10 +152,20 @@ impl Log for MemoryLog {
         self.ring.shed(bytes)
     }
 
+    fn rebound(&mut self, bounds: HistoryBounds) {
+        self.window_ms = window_ms(bounds);
+        self.ring.rebound(bounds);
+    }
+
     fn remembers(&self, now: Wall) -> Option<Wall> {
         let until = self.ring.last()?.at + self.window_ms;
         (now < until).then_some(until)
     }
+}
+
+/// How long a key counts where a room remembers so much.
+fn window_ms(bounds: HistoryBounds) -> u64 {
+    bounds.age_ms.min(KEY_WINDOW_MS)
 }
 
 /// The frames of a message that got its number.
@@ -195,6 +205,65 @@ mod tests {
             log.publish(&draft, Wall::from_ms(1));
             assert_eq!(log.remembers(Wall::from_ms(1)).is_some(), remembers, "{name}");
         }
+    }
+
+    fn publish(log: &mut MemoryLog, at: u64, key: Option<&str>) -> Publishing {
+        let room = RoomName::parse("lobby").unwrap();
+        let draft = Draft {
+            room: room.borrowed(),
+            user: &"ada".into(),
+            info: None,
+            payload: "1",
+            idempotency_key: key,
+        };
+        log.publish(&draft, Wall::from_ms(at))
+    }
+
+    #[test]
+    fn other_bounds_count_from_now_on_and_for_what_is_remembered() {
+        let room = RoomName::parse("lobby").unwrap();
+        let all = HistoryBounds { count: 10, age_ms: 10_000, bytes: 1 << 20 };
+        let mut log = MemoryBroker::new(all, Epochs::seeded(1)).open(&room);
+        (1..=9).for_each(|at| {
+            publish(&mut log, at * 1_000, None);
+        });
+        let epoch = log.epoch().clone();
+        let covers = |log: &MemoryLog, seq| log.covers(epoch.as_str(), seq);
+        log.rebound(HistoryBounds { count: 3, ..all });
+        assert!(covers(&log, 6) && !covers(&log, 5) && log.head() == 9);
+        log.rebound(all);
+        assert!(!covers(&log, 5), "what was forgotten stays so");
+        publish(&mut log, 9_500, None);
+        assert!(covers(&log, 6), "there is room for more again");
+        log.rebound(HistoryBounds { age_ms: 1_000, ..all });
+        log.expire(Wall::from_ms(10_000));
+        assert!(covers(&log, 9) && !covers(&log, 8));
+        let until = Wall::from_ms(10_500);
+        assert_eq!(log.remembers(Wall::from_ms(10_000)), Some(until), "keys count as long");
+        let frame = log.ring.last().unwrap().delivery.frame.len();
+        log.rebound(HistoryBounds { bytes: frame - 1, ..all });
+        assert!(covers(&log, 10) && !covers(&log, 9), "too large for what is left");
+        for none in [HistoryBounds { count: 0, ..all }, HistoryBounds { age_ms: 0, ..all }] {
+            log.rebound(all);
+            publish(&mut log, 10_001, None);
+            log.rebound(none);
+            assert_eq!((log.ring.oldest(), log.remembers(Wall::from_ms(10_001))), (None, None));
+            let head = log.head();
+            publish(&mut log, 10_002, None);
+            assert_eq!((log.head(), log.ring.oldest()), (head + 1, None), "numbers go on");
+        }
+    }
+
+    #[test]
+    fn a_key_is_forgotten_with_the_message_that_other_bounds_take() {
+        let room = RoomName::parse("lobby").unwrap();
+        let all = HistoryBounds::default();
+        let mut log = MemoryBroker::new(all, Epochs::seeded(1)).open(&room);
+        publish(&mut log, 1, Some("k"));
+        publish(&mut log, 2, Some("l"));
+        log.rebound(HistoryBounds { count: 1, ..all });
+        assert!(matches!(publish(&mut log, 3, Some("l")), Publishing::Duplicate(_)));
+        assert!(matches!(publish(&mut log, 3, Some("k")), Publishing::Committed { .. }));
     }
 
     #[test]

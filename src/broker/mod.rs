@@ -117,6 +117,12 @@ pub trait Log: Send + fmt::Debug {
         0
     }
 
+    /// Remembers within these bounds from now on, and forgets what is over them at once; epoch and
+    /// head stay. A broker whose bounds are its own does nothing.
+    fn rebound(&mut self, bounds: HistoryBounds) {
+        let _ = bounds;
+    }
+
     /// Until when the log of an empty room must be kept, so that a publish tried again does not
     /// count twice: the smaller of [`KEY_WINDOW_MS`] and what the room remembers, after the
     /// newest message. `None` if it may be dropped at once.

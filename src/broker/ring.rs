@@ -82,6 +82,17 @@ impl<S: BuildHasher> Ring<S> {
             self.records.reserve_exact(1 + self.records.len() / 2);
         }
         self.records.push_back(record);
+        self.trim(count, bytes);
+    }
+
+    /// Remembers within these bounds from now on. What is too old is for [`expire`](Self::expire).
+    pub(super) fn rebound(&mut self, bounds: HistoryBounds) {
+        self.bounds = bounds;
+        let HistoryBounds { count, age_ms, bytes } = bounds;
+        self.trim(if age_ms == 0 { 0 } else { count }, bytes);
+    }
+
+    fn trim(&mut self, count: usize, bytes: usize) {
         while self.records.len() > count || self.bytes > bytes {
             self.pop();
         }

@@ -33,7 +33,7 @@ pub(super) fn dev(args: DevArgs) -> Result<(), Failure> {
     let issuer = issuer.ok_or_else(|| Failure::Usage("dev.toml: no issuer".to_owned()))?;
     let tokens = Arc::new(Tokens { key: source::signing_key(&issuer, None)?, issuer });
     let demo = Demo::PageWithTokens(Arc::clone(&tokens) as Arc<_>);
-    serve::run(config, demo, |addr| {
+    serve::run(config, demo, None, |addr| {
         if !addr.ip().is_loopback() {
             tracing::warn!("this server is for trying things and can be reached from elsewhere");
         }

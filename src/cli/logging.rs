@@ -10,14 +10,23 @@ use tracing_subscriber::{
     filter::Targets,
     fmt::{self, format::Writer, time::FormatTime},
     layer::SubscriberExt,
+    reload,
 };
 
+/// Changes what is logged while it is.
+pub(super) struct Dial(reload::Handle<Targets, Registry>);
+
+impl Dial {
+    /// From now on lines of this level are written, and more important ones.
+    pub(super) fn turn_to(&self, level: LogLevel) {
+        // It fails only once nothing is logged any more.
+        let _ = self.0.reload(targets(level));
+    }
+}
+
 /// Sets up logging for the life of the process.
-pub(super) fn start(log: LogConfig) -> Result<(), Failure> {
-    let level = filter(log.level);
-    // Other crates stop at INFO whatever is asked: they print payloads below it.
-    let others = level.min(LevelFilter::INFO);
-    let targets = Targets::new().with_default(others).with_target("vestibule", level);
+pub(super) fn start(log: LogConfig) -> Result<Dial, Failure> {
+    let (targets, dial) = reload::Layer::new(targets(log.level));
     let terminal = io::stderr().is_terminal();
     let layer: Box<dyn Layer<Registry> + Send + Sync> = match log.format {
         LogFormat::Json => json(),
@@ -31,7 +40,15 @@ pub(super) fn start(log: LogConfig) -> Result<(), Failure> {
     tracing_log::LogTracer::builder()
         .with_max_level(tracing_log::log::LevelFilter::Info)
         .init()
-        .map_err(|why| Failure::Failed(format!("cannot set up logging: {why}")))
+        .map_err(|why| Failure::Failed(format!("cannot set up logging: {why}")))?;
+    Ok(Dial(dial))
+}
+
+fn targets(level: LogLevel) -> Targets {
+    let level = filter(level);
+    // Other crates stop at INFO whatever is asked: they print payloads below it.
+    let others = level.min(LevelFilter::INFO);
+    Targets::new().with_default(others).with_target("vestibule", level)
 }
 
 fn json() -> Box<dyn Layer<Registry> + Send + Sync> {

@@ -12,6 +12,7 @@ mod logging;
 mod manual;
 mod mint;
 mod outcome;
+mod reload;
 mod serve;
 mod source;
 mod style;

@@ -19,6 +19,14 @@ pub(super) enum Failure {
 }
 
 impl Failure {
+    /// Why, for people; empty if that has been said.
+    pub(super) fn into_text(self) -> String {
+        match self {
+            Self::Failed(why) | Self::Usage(why) => why,
+            Self::Refused | Self::Faulty => String::new(),
+        }
+    }
+
     /// Says why on standard error and gives the exit code.
     pub(super) fn report(self) -> ExitCode {
         match self {

@@ -1,12 +1,19 @@
 //! `vestibule serve`, and the running of a server until a signal.
 
-use super::{args::ServeArgs, clock, config, logging, outcome::Failure, verifier};
+use super::{
+    args::ServeArgs,
+    clock, config, logging,
+    outcome::Failure,
+    reload::{Again, Reloader},
+    verifier,
+};
 use crate::{
     config::Config,
     server::{Demo, FEATURES, Server, Settings},
     session::Rules,
+    token::{Issuers, source::AnyKeys},
 };
-use std::{io, net::SocketAddr, sync::Arc};
+use std::{convert::Infallible, future, io, net::SocketAddr, sync::Arc};
 use tokio::{
     runtime::Builder,
     signal::unix::{Signal, SignalKind, signal},
@@ -15,36 +22,59 @@ use tokio::{
 
 pub(super) fn serve(args: ServeArgs) -> Result<(), Failure> {
     let (file, flags) = args.split();
-    let config = config::load(file, flags)?;
-    let demo = if config.demo { Demo::Page } else { Demo::Off };
-    run(config, demo, |_| Ok(()))
+    let again: Again = Arc::new(move || config::load(file.clone(), flags.clone()));
+    let config = again()?;
+    let demo = demo(&config);
+    run(config, demo, Some(again), |_| Ok(()))
 }
 
-/// Runs a server until a signal stops it. `ready` is told where it listens, before it serves.
+/// Runs a server until a signal stops it; `again` reads its configuration anew at SIGHUP. `ready`
+/// is told where it listens, before it serves.
 pub(super) fn run(
     config: Config,
     demo: Demo,
+    again: Option<Again>,
     ready: impl FnOnce(SocketAddr) -> Result<(), Failure>,
 ) -> Result<(), Failure> {
-    logging::start(config.log)?;
+    let dial = logging::start(config.log)?;
     for warning in config.warnings.iter().chain(&config.warnings_at(clock::wall())) {
         tracing::warn!("{warning}");
     }
-    let server = Server::bind(Settings { demo, ..settings(config)? })
+    let issuers = verifier::verifier(&config)?;
+    let keys = issuers.iter().map(|(_, keys)| keys.clone()).collect();
+    let server = Server::bind(Settings { demo, ..settings(config.clone(), issuers) })
         .map_err(|why| Failure::Failed(format!("cannot listen on {why}")))?;
+    let reloader = again.map(|again| Reloader::new(again, server.handle(), dial, (config, keys)));
     let runtime = Builder::new_current_thread().enable_all().build().map_err(failed)?;
     let served = runtime.block_on(async {
         // Before anybody can know that the server is there: a signal must not find it deaf.
         let signals = Signals::new().map_err(failed)?;
+        let reloading = reloading(reloader).map_err(failed)?;
         let addr = server.local_addr().map_err(failed)?;
         let admin = server.admin_place();
         tracing::info!(%addr, admin, "listening");
         ready(addr)?;
-        until_a_signal(server, signals).await
+        tokio::select! {
+            biased;
+            ended = until_a_signal(server, signals) => ended,
+            never = reloading => match never {},
+        }
     });
     // A resolver or a disk that is asked for keys and hangs must not hold the end.
     runtime.shutdown_background();
     served
+}
+
+/// Listens for SIGHUP, where that has a meaning.
+fn reloading(reloader: Option<Reloader>) -> io::Result<impl Future<Output = Infallible>> {
+    let hangups = |reloader| signal(SignalKind::hangup()).map(|hangups| (reloader, hangups));
+    let hangups = reloader.map(hangups).transpose()?;
+    Ok(async {
+        match hangups {
+            Some((reloader, hangups)) => reloader.at_each(hangups).await,
+            None => future::pending().await,
+        }
+    })
 }
 
 /// The first signal drains, the second one ends it.
@@ -67,9 +97,15 @@ async fn until_a_signal(server: Server, mut signals: Signals) -> Result<(), Fail
     }
 }
 
-fn settings(config: Config) -> Result<Settings, Failure> {
-    let verifier = Arc::new(verifier::verifier(&config)?);
-    Ok(Settings {
+fn demo(config: &Config) -> Demo {
+    if config.demo { Demo::Page } else { Demo::Off }
+}
+
+/// What a server with this configuration is made of, but for what only `dev` has.
+pub(super) fn settings(config: Config, verifier: Issuers<AnyKeys>) -> Settings {
+    Settings {
+        demo: demo(&config),
+        verifier: Arc::new(verifier),
         listen: config.listen,
         workers: config.workers,
         connections: config.connections,
@@ -81,16 +117,14 @@ fn settings(config: Config) -> Result<Settings, Failure> {
             features: FEATURES,
         },
         history_total_bytes: config.history_total_bytes,
-        demo: Demo::Off,
         origins: config.origins.into_iter().map(String::from).collect(),
         places: config.places,
         accepts_per_s: config.accepts_per_s,
         trusted_proxies: config.trusted_proxies,
         connections_per_user: config.connections_per_user,
         on_user_limit: config.on_user_limit,
-        verifier,
         admin: config.admin,
-    })
+    }
 }
 
 /// The signals that stop a server.

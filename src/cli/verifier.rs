@@ -4,6 +4,7 @@ use super::outcome::Failure;
 use crate::{
     config::{self, Config, IssuerConfig, KeyConfig, KeySet, KeysFrom},
     fetch::Trust,
+    protocol::{identity::Signer, time::Wall},
     token::{
         Algorithm, IssuerRules, Issuers, KeyRing, TypePolicy,
         source::{AnyKeys, KeySource, Location, SourceFault, SourceSettings},
@@ -14,7 +15,14 @@ use tokio::runtime::Builder;
 
 /// The verifier that the server uses for these issuers.
 pub(super) fn verifier(config: &Config) -> Result<Issuers<AnyKeys>, Failure> {
+    renewed(config, &[])
+}
+
+/// The same for a server that runs: a source of keys that did not change is one of `known`, with
+/// the keys that it has.
+pub(super) fn renewed(config: &Config, known: &[AnyKeys]) -> Result<Issuers<AnyKeys>, Failure> {
     let issuers = keys(config).map_err(|faults| Failure::Usage(faults.join("\n")))?;
+    let issuers = issuers.into_iter().map(|(rules, keys)| (rules, known_or(keys, known)));
     let issuers = Issuers::several(issuers).map_err(|why| Failure::Usage(why.to_string()))?;
     Ok(issuers.with_token_bytes(config.auth.token_bytes))
 }
@@ -33,6 +41,44 @@ pub(super) fn keys(config: &Config) -> Result<Vec<(IssuerRules, AnyKeys)>, Vec<S
         }
     }
     if faults.is_empty() { Ok(issuers) } else { Err(faults) }
+}
+
+/// The source of `known` that is made of the same settings, or else `keys`.
+fn known_or(keys: AnyKeys, known: &[AnyKeys]) -> AnyKeys {
+    let AnyKeys::Source(source) = &keys else { return keys };
+    let same = known.iter().find_map(|known| match known {
+        AnyKeys::Source(old) if old.settings() == source.settings() => Some(old.clone()),
+        AnyKeys::Source(_) | AnyKeys::Ring(_) => None,
+    });
+    same.map_or(keys, AnyKeys::Source)
+}
+
+/// The keys of a configuration whose sessions are to end, because another one does not have them
+/// any more. A set of keys that is read from elsewhere brings its own: it is not compared.
+pub(super) fn removed_keys(
+    (old, known): (&Config, &[AnyKeys]),
+    (new, keys): (&Config, &[AnyKeys]),
+) -> Vec<Signer> {
+    // Keys whose time is over count, too: their sessions may still run.
+    let always = Wall::default();
+    let mut removed = Vec::new();
+    for (issuer, known) in old.issuers.iter().zip(known) {
+        let ring = match known {
+            AnyKeys::Ring(ring) => Some(ring.signers(always).collect::<Vec<_>>()),
+            AnyKeys::Source(source) => source.ring().map(|it| it.signers(always).collect()),
+        };
+        let successor = new.issuers.iter().zip(keys).find(|(it, _)| it.name == issuer.name);
+        let kept: Vec<Signer> = match successor {
+            None => Vec::new(),
+            Some((_, AnyKeys::Ring(ring))) => ring.signers(always).collect(),
+            Some((_, AnyKeys::Source(_))) => continue,
+        };
+        if issuer.end_sessions_of_removed_keys {
+            let gone = ring.into_iter().flatten().filter(|signer| !kept.contains(signer));
+            removed.extend(gone);
+        }
+    }
+    removed
 }
 
 fn keys_of(issuer: &IssuerConfig) -> Result<AnyKeys, String> {
@@ -78,7 +124,7 @@ fn key_source(issuer: &IssuerConfig, set: &KeySet) -> Result<AnyKeys, String> {
     settings.algorithm = algorithm(issuer);
     settings.algorithms = set.algorithms.iter().filter_map(|n| Algorithm::from_name(n)).collect();
     settings.ca_file = set.ca_file.as_ref().map(|(path, _)| path.clone());
-    settings.end_sessions = set.end_sessions_of_removed_keys;
+    settings.end_sessions = issuer.end_sessions_of_removed_keys;
     Ok(KeySource::new(settings).into())
 }
 
@@ -153,7 +199,84 @@ pub(super) fn text(pem: &[u8]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{config::Flag, token::issuers::check_issuers};
+    use crate::{
+        config::Flag,
+        token::{Verifier, issuers::check_issuers},
+    };
+    use std::fs;
+
+    fn load(issuers: &str) -> Config {
+        let text = format!("rooms.default = 'open'\n{issuers}");
+        Config::from_toml("v.toml", &text, Vec::new()).unwrap()
+    }
+
+    fn keys_in(issuers: &Issuers<AnyKeys>) -> Vec<AnyKeys> {
+        issuers.iter().map(|(_, keys)| keys.clone()).collect()
+    }
+
+    const SET: &str = r#"{"keys":[{"kty":"OKP","crv":"Ed25519","alg":"EdDSA","kid":"k",
+        "x":"ChzuOm7v9mZuow19e5NQp7iIWIZyaT-dOO9n_QH45mw"}]}"#;
+
+    #[test]
+    fn a_source_that_stays_the_same_keeps_its_keys() {
+        let dir = std::env::temp_dir().join(format!("vestibule-renewed-{}", std::process::id()));
+        fs::create_dir_all(&dir).unwrap();
+        let file = dir.join("keys.json");
+        fs::write(&file, SET).unwrap();
+        let issuer = |more: &str| format!("[[issuer]]\njwks_file = '{}'\n{more}", file.display());
+        let config = load(&issuer("iss = 'a'\n"));
+        let issuers = verifier(&config).unwrap();
+        let known = keys_in(&issuers);
+        look(&config, &known, |_| true).unwrap();
+        fs::remove_dir_all(&dir).unwrap();
+        let usable = |config: &Config| {
+            let issuers = renewed(config, &known).unwrap();
+            issuers.figures().sources.map(|sources| sources.usable)
+        };
+        // What its tokens must say is for each configuration to say anew.
+        assert_eq!(usable(&load(&issuer("iss = 'b'\n"))), Some(1));
+        let added = format!(
+            "{}[[issuer]]\niss = 'z'\nsecret = '{SECRET}'\nuser_prefix = 'z-'\n",
+            issuer("iss = 'a'\nuser_prefix = 'a-'\n")
+        );
+        assert_eq!(usable(&load(&added)), Some(1));
+        assert_eq!(usable(&load(&issuer("algorithms = ['EdDSA']\n"))), Some(0), "another one");
+        assert_eq!(usable(&load(&issuer("name = 'other'\n"))), Some(0), "its keys are its own");
+    }
+
+    const SECRET: &str = "sesame-sesame-sesame-sesame-sesame";
+    const NEXT: &str = "another-another-another-another-an";
+
+    #[test]
+    fn keys_are_removed_when_no_issuer_of_the_name_has_them_and_somebody_wants_to_know() {
+        let removed = |old: &str, new: &str| {
+            let (old, new) = (load(old), load(new));
+            let (known, keys) =
+                (keys_in(&verifier(&old).unwrap()), keys_in(&verifier(&new).unwrap()));
+            removed_keys((&old, &known), (&new, &keys)).len()
+        };
+        let end = "end_sessions_of_removed_keys = true\n";
+        let issuer = |secret: &str| format!("[[issuer]]\nname = 'a'\nsecret = '{secret}'\n");
+        let wants = |secret: &str| issuer(secret) + end;
+        let previous = format!(
+            "previous_secret = '{SECRET}'\n\
+                                previous_until = '2000-01-01T00:00:00Z'\n"
+        );
+        let set = "[[issuer]]\nname = 'a'\njwks_file = 'x'\n";
+        for (old, new, count) in [
+            (issuer(SECRET), issuer(NEXT), 0),
+            (wants(SECRET), wants(SECRET), 0),
+            (wants(SECRET), issuer(NEXT), 1),
+            (issuer(SECRET), wants(NEXT), 0),
+            (wants(SECRET), issuer(NEXT) + &previous, 0),
+            (wants(NEXT) + &previous, issuer(NEXT), 1),
+            (wants(SECRET), issuer(SECRET).replace("'a'", "'b'"), 1),
+            (wants(SECRET), set.to_owned(), 0),
+            (set.to_owned() + end, issuer(SECRET), 0),
+        ] {
+            assert_eq!(removed(&old, &new), count, "{old}, then {new}");
+        }
+    }
 
     #[test]
     fn configuration_and_verifier_know_the_same_algorithms() {

@@ -6,6 +6,7 @@
 //! place that it comes from and without the value of a secret.
 
 mod admin;
+mod change;
 mod check;
 mod error;
 mod issuer;
@@ -22,6 +23,7 @@ mod template;
 mod tests;
 
 pub use admin::{ADMIN_KEY_MAX, ADMIN_KEY_MIN, AdminConfig, AdminKey, LoopbackAddr};
+pub use change::Changes;
 pub use error::{ConfigError, Origin, Problem};
 pub use issuer::ISSUERS_MAX;
 pub use proxies::{
@@ -143,6 +145,9 @@ pub struct IssuerConfig {
     /// The one algorithm of a single key, by its JOSE name (RFC 7518 3.1), and of those keys of a
     /// set that leave a choice; `None` where the key says it all.
     pub algorithm: Option<&'static str>,
+    /// Whether sessions end when the key that signed their token is removed, from its set or from
+    /// the configuration.
+    pub end_sessions_of_removed_keys: bool,
     /// Which kinds of token are taken.
     pub typ: TypePolicy,
     /// Tolerance for clocks that differ, in milliseconds.
@@ -227,8 +232,6 @@ pub struct KeySet {
     /// A file with certificates (PEM) that vouch for the server, in place of the system's, and
     /// where it was set.
     pub ca_file: Option<(PathBuf, Origin)>,
-    /// Whether sessions end whose key is removed.
-    pub end_sessions_of_removed_keys: bool,
 }
 
 /// What public keys are read from.

@@ -1,10 +1,10 @@
 //! What a worker lends to its connections while they act, and what they leave for it to do.
 
-use super::transport::Kit;
+use super::{Terms, transport::Kit};
 use crate::{
     gate::{
         refusals::RefusalLog,
-        users::{Admission, Place, Users},
+        users::{Admission, Place, UserCap, Users},
         verifications::{Asker, Verifications},
     },
     metrics::{Level, Lookup, Metrics, Recorder},
@@ -15,7 +15,7 @@ use crate::{
     },
     relay::Relay,
     room::{ConnKey, RoomId, RoomPlace, WorkerIndex},
-    token::{Verification, Verifier},
+    token::Verification,
 };
 use std::{fmt, sync::Arc};
 
@@ -23,12 +23,8 @@ use std::{fmt, sync::Arc};
 pub(crate) struct Shared {
     /// Rooms, broker and inboxes.
     pub(crate) relay: Relay,
-    /// Judges credentials.
-    pub(crate) verifier: Arc<dyn Verifier>,
     /// Connections of each user.
     pub(crate) users: Users,
-    /// Connections of one user, where token and issuer say nothing.
-    pub(crate) connections_per_user: u32,
     /// Places for lookups of the verifier; who waits for one does so while its deadline runs.
     pub(crate) verifications: Arc<Verifications>,
     /// What is counted.
@@ -62,6 +58,8 @@ pub(crate) struct Desk {
     pub(crate) worker: WorkerIndex,
     /// What all workers share.
     pub(crate) shared: Arc<Shared>,
+    /// The terms in force on this worker.
+    pub(crate) terms: Arc<Terms>,
     /// Scratch and contexts.
     pub(crate) kit: Kit,
     /// This worker's own counters.
@@ -78,12 +76,13 @@ pub(crate) struct Desk {
 
 impl Desk {
     /// An empty desk.
-    pub(crate) fn new(worker: WorkerIndex, shared: Arc<Shared>) -> Self {
+    pub(crate) fn new(worker: WorkerIndex, shared: Arc<Shared>, terms: Arc<Terms>) -> Self {
         let recorder = shared.metrics.recorder();
         Self {
             now: Now::default(),
             worker,
             shared,
+            terms,
             kit: Kit::default(),
             recorder,
             alarms: Vec::new(),
@@ -95,12 +94,12 @@ impl Desk {
 
     /// Judges a credential on the spot, or begins a lookup that waits for its turn.
     pub(super) fn verify(&self, token: Token<'_>, asker: Asker) -> Verification<Box<Login>> {
-        self.in_turn(asker, self.shared.verifier.verify(token, self.now.wall))
+        self.in_turn(asker, self.terms.verifier.verify(token, self.now.wall))
     }
 
     /// The same for a room token.
     pub(super) fn verify_pass(&self, token: Token<'_>, asker: Asker) -> Verification<Box<Pass>> {
-        self.in_turn(asker, self.shared.verifier.verify_pass(token, self.now.wall))
+        self.in_turn(asker, self.terms.verifier.verify_pass(token, self.now.wall))
     }
 
     fn in_turn<T: Send + 'static>(
@@ -130,7 +129,8 @@ impl Desk {
     /// Asks the table of users for a place.
     pub(super) fn admit(&mut self, key: ConnKey, login: &Login) -> bool {
         let place = Place { worker: self.worker, connection: key.into() };
-        let cap = login.connections(self.shared.connections_per_user);
+        let UserCap { connections, on_limit } = self.terms.user_cap;
+        let cap = UserCap { connections: login.connections(connections), on_limit };
         match self.shared.users.admit(&login.identity, place, cap) {
             Admission::Admitted => true,
             Admission::Replacing(oldest) => {

@@ -1,10 +1,13 @@
 //! What a connection begins with: its stream, its place, the terms of the server.
 
 use super::{Stream, Visitor, inbound::Policy};
-use crate::session::Rules;
-use std::sync::{
-    Arc,
-    atomic::{AtomicUsize, Ordering},
+use crate::{gate::users::UserCap, session::Rules, token::Verifier};
+use std::{
+    fmt,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
 };
 
 /// How a connection begins.
@@ -44,19 +47,28 @@ impl Drop for Slot {
     }
 }
 
-/// The terms of a server that connections keep.
-#[derive(Clone, Debug)]
+/// The terms of a server. They are replaced as a whole, by a reload.
 pub(crate) struct Terms {
-    /// Of the session.
+    /// Of the session; a connection keeps the limits that it began with.
     pub(crate) rules: Arc<Rules>,
-    /// Of the transport.
+    /// Of the transport; kept, too.
     pub(crate) policy: Arc<Policy>,
+    /// Judges credentials.
+    pub(crate) verifier: Arc<dyn Verifier>,
+    /// Connections of one user, where token and issuer say nothing.
+    pub(crate) user_cap: UserCap,
+}
+
+impl fmt::Debug for Terms {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Terms").field("rules", &self.rules).finish_non_exhaustive()
+    }
 }
 
 impl Terms {
-    /// The terms that follow from `rules`.
-    pub(crate) fn new(rules: Arc<Rules>) -> Self {
+    /// The terms that follow from these parts.
+    pub(crate) fn new(rules: Rules, verifier: Arc<dyn Verifier>, user_cap: UserCap) -> Self {
         let policy = Arc::new(Policy::new(Some(&rules.auth), &rules.session));
-        Self { rules, policy }
+        Self { rules: Arc::new(rules), policy, verifier, user_cap }
     }
 }

@@ -32,7 +32,7 @@ use crate::{
         ConnKey, JoinTicket, LeaveTicket, RoomId, RoomPlace, Seating,
         trace::{Step, Who, note},
     },
-    session::{Event, Opening, Pulse, RoomRefusal, Session},
+    session::{Event, Opening, Pulse, RoomRefusal, Rules, Session},
 };
 use lookups::Lookups;
 use seats::Seats;
@@ -82,14 +82,14 @@ impl fmt::Debug for Connection {
 
 impl Connection {
     /// Begins at the 101.
-    pub(crate) fn new(key: ConnKey, entrance: Entrance, terms: &Terms, desk: &mut Desk) -> Self {
+    pub(crate) fn new(key: ConnKey, entrance: Entrance, desk: &mut Desk) -> Self {
         let Entrance { stream, early, unknown_subprotocol, id, seed, slot, mut visitor } = entrance;
         let guest = visitor.guest.take();
         desk.recorder.add(Count::ReceivedByte, early.len());
-        let rules = Arc::clone(&terms.rules);
+        let rules = Arc::clone(&desk.terms.rules);
         let outbox_bytes = rules.session.outbox_bytes;
         let (session, actions) = Session::new(desk.now, rules, Opening::FirstMessage, id, seed);
-        let policy = Arc::clone(&terms.policy);
+        let policy = Arc::clone(&desk.terms.policy);
         let mut connection = Self {
             key,
             session,
@@ -123,6 +123,11 @@ impl Connection {
     /// Whether its session works: the verdict was good, and nothing has ended it.
     pub(crate) fn is_ready(&self) -> bool {
         self.session.is_ready()
+    }
+
+    /// The rules that it goes by.
+    pub(crate) fn rules(&self) -> &Arc<Rules> {
+        self.session.rules()
     }
 
     /// Goes on as far as the socket lets it. Ready once everything is over.

@@ -17,6 +17,15 @@ pub(crate) struct Place {
     pub(crate) connection: u64,
 }
 
+/// How many connections a user may hold, and what happens above that.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct UserCap {
+    /// So many.
+    pub(crate) connections: u32,
+    /// What becomes of one more.
+    pub(crate) on_limit: OnUserLimit,
+}
+
 /// What [`Users::admit`] says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Admission {
@@ -30,22 +39,17 @@ pub(crate) enum Admission {
 
 /// The seats of all users. It holds one entry for each connection that is signed in, so that the
 /// cap on connections bounds it, and none for a user without one.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Users {
-    on_limit: OnUserLimit,
     /// The oldest seat first. Guards stay inside this file's functions, one at a time.
     seats: DashMap<Principal, VecDeque<Place>>,
 }
 
 impl Users {
-    /// An empty table.
-    pub(crate) fn new(on_limit: OnUserLimit) -> Self {
-        Self { on_limit, seats: DashMap::new() }
-    }
-
-    /// Asks for a seat. `cap` counts connections and may differ from token to token: a seat that
-    /// is held stays held when a later token has a lower cap.
-    pub(crate) fn admit(&self, identity: &Arc<Identity>, place: Place, cap: u32) -> Admission {
+    /// Asks for a seat. The cap may differ from token to token, and from rules to rules: a seat
+    /// that is held stays held when a later cap is lower.
+    pub(crate) fn admit(&self, identity: &Arc<Identity>, place: Place, cap: UserCap) -> Admission {
+        let UserCap { connections, on_limit } = cap;
         let seats = self.seats.entry(Principal(Arc::clone(identity)));
         // Most users have one connection.
         let mut seats = seats.or_insert_with(|| VecDeque::with_capacity(1));
@@ -53,11 +57,11 @@ impl Users {
             return Admission::Admitted;
         }
         // A cap of 0 would leave an entry without seats behind: the least is 1, as for quotas.
-        if seats.len() < cap.max(1) as usize {
+        if seats.len() < connections.max(1) as usize {
             seats.push_back(place);
             return Admission::Admitted;
         }
-        match self.on_limit {
+        match on_limit {
             OnUserLimit::Refuse => Admission::Refused,
             OnUserLimit::ReplaceOldest => {
                 let oldest = seats.pop_front();
@@ -122,6 +126,19 @@ mod tests {
         })
     }
 
+    /// A table where the same happens above every cap.
+    struct Table(Users, OnUserLimit);
+
+    impl Table {
+        fn admit(&self, who: &Arc<Identity>, place: Place, connections: u32) -> Admission {
+            self.0.admit(who, place, UserCap { connections, on_limit: self.1 })
+        }
+
+        fn leave(&self, who: &Arc<Identity>, place: Place) {
+            self.0.leave(who, place);
+        }
+    }
+
     fn place(connection: u64) -> Place {
         Place { worker: (connection % 3) as u16, connection }
     }
@@ -133,7 +150,7 @@ mod tests {
             (OnUserLimit::Refuse, Admission::Refused),
             (OnUserLimit::ReplaceOldest, Admission::Replacing(place(1))),
         ] {
-            let users = Users::new(on_limit);
+            let users = Table(Users::default(), on_limit);
             assert_eq!(users.admit(&alice, place(1), 2), Admission::Admitted);
             assert_eq!(users.admit(&alice, place(2), 2), Admission::Admitted);
             assert_eq!(users.admit(&alice, place(3), 2), third);
@@ -144,7 +161,7 @@ mod tests {
 
     #[test]
     fn a_principal_is_issuer_and_subject() {
-        let users = Users::new(OnUserLimit::Refuse);
+        let users = Table(Users::default(), OnUserLimit::Refuse);
         let of = [identity(None, "a"), identity(Some(""), "a"), identity(Some("i"), "a")];
         for (at, one) in of.iter().enumerate() {
             assert_eq!(users.admit(one, place(at as u64), 1), Admission::Admitted);
@@ -156,7 +173,7 @@ mod tests {
 
     #[test]
     fn a_replaced_connection_that_leaves_late_takes_no_seat_along() {
-        let users = Users::new(OnUserLimit::ReplaceOldest);
+        let users = Table(Users::default(), OnUserLimit::ReplaceOldest);
         let alice = identity(None, "alice");
         users.admit(&alice, place(1), 1);
         assert_eq!(users.admit(&alice, place(2), 1), Admission::Replacing(place(1)));
@@ -166,7 +183,7 @@ mod tests {
 
     #[test]
     fn workers_together_never_pass_the_cap() {
-        let users = Users::new(OnUserLimit::Refuse);
+        let users = Table(Users::default(), OnUserLimit::Refuse);
         let alice = identity(None, "alice");
         let admitted: usize = thread::scope(|scope| {
             let count = |worker: u16| {
@@ -190,7 +207,7 @@ mod tests {
         ) {
             let on_limit =
                 if replace { OnUserLimit::ReplaceOldest } else { OnUserLimit::Refuse };
-            let users = Users::new(on_limit);
+            let users = Table(Users::default(), on_limit);
             let mut model: HashMap<u8, Vec<Place>> = HashMap::new();
             for (user, connection, cap, enters) in steps {
                 let who = identity(Some("i"), &user.to_string());
@@ -216,7 +233,7 @@ mod tests {
                 prop_assert_eq!(users.admit(&who, place, cap), expected);
             }
             model.retain(|_, list| !list.is_empty());
-            prop_assert_eq!(users.seats.len(), model.len());
+            prop_assert_eq!(users.0.seats.len(), model.len());
         }
     }
 }

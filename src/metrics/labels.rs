@@ -219,6 +219,16 @@ label! {
 }
 
 label! {
+    /// What became of a configuration that was read again.
+    Reloading {
+        /// It is in force.
+        Applied => "applied",
+        /// It has a fault: the old one is in force.
+        Refused => "refused",
+    }
+}
+
+label! {
     /// What a lookup of a verifier does.
     Lookup {
         /// All places are taken.

@@ -15,8 +15,8 @@ mod tests;
 
 pub(crate) use exposition::CONTENT_TYPE;
 pub(crate) use labels::{
-    AcceptFault, Bound, End, Handshake, Lookup, Outcome, Rank, Rule, Squeeze, State, Verdict,
-    Waiting,
+    AcceptFault, Bound, End, Handshake, Lookup, Outcome, Rank, Reloading, Rule, Squeeze, State,
+    Verdict, Waiting,
 };
 pub use reference::reference;
 pub(crate) use row::{Kind, Row, Unit};

@@ -1,6 +1,6 @@
 //! All values at one moment: what was counted, added up, and what others were asked for.
 
-use super::labels::{Bound, Look, Occupancy, Rank, Source, Squeeze, Waiting};
+use super::labels::{Bound, Look, Occupancy, Rank, Reloading, Source, Squeeze, Waiting};
 use super::{
     row::{Keeper, Row},
     table::{CELLS, METRICS, Metric},
@@ -18,6 +18,10 @@ pub(crate) enum Reading {
     Draining,
     /// Worker threads.
     Workers,
+    /// Configurations that were read again.
+    Reloads(Reloading),
+    /// When the one in force was put into force, in milliseconds since the Unix epoch.
+    LastReload,
     /// The cap on connections.
     ConnectionsMax,
     /// Sockets of the vestibule.
@@ -77,6 +81,8 @@ impl Reading {
             Self::Ready => (Metric::Ready, 0),
             Self::Draining => (Metric::Draining, 0),
             Self::Workers => (Metric::Workers, 0),
+            Self::Reloads(outcome) => (Metric::Reloads, outcome.at()),
+            Self::LastReload => (Metric::LastReload, 0),
             Self::ConnectionsMax => (Metric::ConnectionsMax, 0),
             Self::GateSockets(waiting) => (Metric::GateSockets, waiting.at()),
             Self::GateBound(bound) => (Metric::GateBounds, bound.at()),

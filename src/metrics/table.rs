@@ -2,8 +2,8 @@
 
 use super::{
     labels::{
-        AcceptFault, Bound, ERRORS, End, Handshake, Look, Lookup, Occupancy, Outcome, Rank, Rule,
-        Source, Squeeze, State, Verdict, Waiting,
+        AcceptFault, Bound, ERRORS, End, Handshake, Look, Lookup, Occupancy, Outcome, Rank,
+        Reloading, Rule, Source, Squeeze, State, Verdict, Waiting,
     },
     row::{Kind, Row, Unit, counter, gauge, row},
 };
@@ -15,6 +15,8 @@ pub(crate) enum Metric {
     Ready,
     Draining,
     Workers,
+    Reloads,
+    LastReload,
     Connections,
     ConnectionsMax,
     AcceptFaults,
@@ -69,6 +71,21 @@ pub(crate) const TABLE: &[Row] = &[
         .asked(),
     gauge(Metric::Draining, "vestibule_draining", "1 from SIGTERM to the end.").asked(),
     gauge(Metric::Workers, "vestibule_workers", "Worker threads.").asked(),
+    counter(
+        Metric::Reloads,
+        "vestibule_config_reloads_total",
+        "Configurations that were read again (SIGHUP), by what became of them.",
+    )
+    .by("outcome", Reloading::WORDS)
+    .asked(),
+    gauge(
+        Metric::LastReload,
+        "vestibule_config_last_reload_timestamp_seconds",
+        "When the configuration in force was put into force, in seconds since the Unix epoch; at \
+         first the start.",
+    )
+    .of(Unit::Millis)
+    .asked(),
     gauge(
         Metric::Connections,
         "vestibule_connections",

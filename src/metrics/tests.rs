@@ -73,6 +73,7 @@ fn words_stand_at_the_cells_of_their_values() {
     };
     in_order(&mut Outcome::ALL.iter().map(|it| it.at()), Outcome::WORDS);
     in_order(&mut labels::Source::ALL.iter().map(|it| it.at()), labels::Source::WORDS);
+    in_order(&mut labels::Reloading::ALL.iter().map(|it| it.at()), labels::Reloading::WORDS);
     in_order(&mut labels::Squeeze::ALL.iter().map(|it| it.at()), labels::Squeeze::WORDS);
     in_order(&mut labels::Waiting::ALL.iter().map(|it| it.at()), labels::Waiting::WORDS);
     in_order(&mut labels::Bound::ALL.iter().map(|it| it.at()), labels::Bound::WORDS);

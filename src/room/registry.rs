@@ -58,6 +58,11 @@ impl<L> Registry<L> {
         self.rooms.get(name.as_str()).map(|entry| Arc::clone(entry.value()))
     }
 
+    /// The rooms that there are now. One that is made meanwhile may be missing.
+    pub(crate) fn all(&self) -> Vec<Arc<Room<L>>> {
+        self.rooms.iter().map(|entry| Arc::clone(entry.value())).collect()
+    }
+
     /// Forgets `room`, but not a later incarnation of the same name.
     pub(crate) fn remove(&self, room: &Room<L>) {
         self.rooms.remove_if(room.name().as_str(), |_, found| found.id() == room.id());

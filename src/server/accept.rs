@@ -57,8 +57,7 @@ impl Acceptor {
         accepts_per_s: u32,
     ) -> io::Result<Self> {
         let listener = tokio::net::TcpListener::from_std(listener)?;
-        let (pace, turned_away, book) =
-            (Pace::new(accepts_per_s), JoinSet::new(), door.book().clone());
+        let (pace, turned_away, book) = (Pace::new(accepts_per_s), JoinSet::new(), door.book());
         Ok(Self { listener, controls, next: 0, site, door, pace, turned_away, book })
     }
 

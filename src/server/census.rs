@@ -1,11 +1,15 @@
 //! Everything that is known about a running server at one moment.
 
-use super::{admin, http::Site};
+use super::{
+    admin,
+    http::Site,
+    reload::{Current, Tally},
+};
 use crate::{
     config::Places,
     connection::Shared,
     gate::guest::{Gate, Occupancy},
-    metrics::{Bound, Rank, Reading, Sheet, Squeeze, Waiting},
+    metrics::{Bound, Rank, Reading, Reloading, Sheet, Squeeze, Waiting},
     protocol::time::Now,
     token::Figures,
     worker::clock::Clock,
@@ -16,6 +20,7 @@ use std::sync::Arc;
 #[derive(Debug)]
 pub(super) struct Survey {
     pub(super) shared: Arc<Shared>,
+    pub(super) current: Arc<Current>,
     pub(super) site: Arc<Site>,
     pub(super) workers: usize,
     pub(super) capacity: usize,
@@ -48,6 +53,7 @@ impl admin::Census for Survey {
         ] {
             sheet.set(reading, value);
         }
+        self.note_reloads(&mut sheet);
         self.note_gate(&mut sheet);
         self.note_keys(&mut sheet);
         admin::figures(&mut sheet);
@@ -67,6 +73,13 @@ impl admin::Census for Survey {
 impl Survey {
     fn occupancy(&self) -> Occupancy {
         self.gate.occupancy(self.clock.now().time, Rank::ALL.len())
+    }
+
+    fn note_reloads(&self, sheet: &mut Sheet) {
+        let Tally { applied, refused, last } = self.current.tally();
+        sheet.set(Reading::Reloads(Reloading::Applied), applied);
+        sheet.set(Reading::Reloads(Reloading::Refused), refused);
+        sheet.set(Reading::LastReload, last.unwrap_or(self.began.wall).as_ms());
     }
 
     fn note_gate(&self, sheet: &mut Sheet) {
@@ -95,7 +108,7 @@ impl Survey {
     }
 
     fn note_keys(&self, sheet: &mut Sheet) {
-        let Figures { brought_keys, sources } = self.shared.verifier.figures();
+        let Figures { brought_keys, sources } = self.current.terms().verifier.figures();
         if let Some(tokens) = brought_keys {
             sheet.set(Reading::BroughtKeys, tokens);
         }

@@ -17,6 +17,7 @@ use crate::{
     metrics::Handshake,
     worker::{Receiving, Reception, clock::Clock},
 };
+use parking_lot::RwLock;
 use socket2::SockRef;
 use std::{
     future::Future,
@@ -56,7 +57,8 @@ struct House {
 /// Receives new sockets for all workers.
 #[derive(Debug)]
 pub(super) struct FrontDoor {
-    house: House,
+    /// Its site is replaced by a reload; each handshake is judged by one.
+    house: RwLock<House>,
     open: Arc<AtomicUsize>,
     capacity: usize,
 }
@@ -70,12 +72,23 @@ impl FrontDoor {
         book: GuestBook,
     ) -> Self {
         let (doubts, clock) = (Arc::new(Doubts::new()), Clock::system());
-        Self { house: House { site, doubts, book, gate, clock }, open, capacity }
+        let house = RwLock::new(House { site, doubts, book, gate, clock });
+        Self { house, open, capacity }
     }
 
     /// Where handshakes are written down.
-    pub(super) fn book(&self) -> &GuestBook {
-        &self.house.book
+    pub(super) fn book(&self) -> GuestBook {
+        self.house.read().book.clone()
+    }
+
+    /// What judges handshakes.
+    pub(super) fn site(&self) -> Arc<Site> {
+        Arc::clone(&self.house.read().site)
+    }
+
+    /// From the next handshake on `site` judges.
+    pub(super) fn move_to(&self, site: Arc<Site>) {
+        self.house.write().site = site;
     }
 
     /// Serves a socket up to its 101 or its plain answer; once the site drains every handshake is
@@ -84,7 +97,7 @@ impl FrontDoor {
         &self,
         stream: std::net::TcpStream,
     ) -> impl Future<Output = io::Result<Option<Box<Entrance>>>> + Send + use<> {
-        let house = self.house.clone();
+        let house = self.house.read().clone();
         let (slot, others) = Slot::take(&self.open);
         let full = others >= self.capacity;
         async move {

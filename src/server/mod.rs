@@ -12,6 +12,7 @@ mod handshake;
 mod household;
 pub(crate) mod http;
 mod introduction;
+mod reload;
 mod standing;
 #[cfg(test)]
 mod tests;
@@ -19,11 +20,12 @@ mod tests;
 use crate::{
     broker::{Epochs, MemoryBroker},
     config::{AdminConfig, OnUserLimit, Places, TrustedProxies},
-    connection::{Shared, Terms},
+    connection::Shared,
     gate::{guest::Gate, refusals::RefusalLog, users::Users, verifications::Verifications},
     metrics::Metrics,
     protocol::{
         limits::{AuthLimits, SessionLimits},
+        room_name::RoomName,
         room_rules::RoomRules,
     },
     relay::Relay,
@@ -40,6 +42,8 @@ use handshake::FrontDoor;
 use household::{Household, Keeping};
 use http::Site;
 pub use http::{Demo, DemoTokens};
+use reload::{Current, Helm};
+pub use reload::{NotServing, ServerHandle};
 use std::{
     fmt,
     future::Future,
@@ -171,6 +175,8 @@ pub struct Server {
     listener: TcpListener,
     admin: Option<admin::Bound>,
     settings: Settings,
+    handle: ServerHandle,
+    orders: mpsc::Receiver<reload::Order>,
 }
 
 impl Server {
@@ -183,7 +189,13 @@ impl Server {
         let listener = accept::listen(settings.listen)
             .map_err(|why| io::Error::new(why.kind(), format!("{}: {why}", settings.listen)))?;
         let admin = settings.admin.as_ref().map(admin::Bound::bind).transpose()?;
-        Ok(Self { listener, admin, settings })
+        let (handle, orders) = reload::handle();
+        Ok(Self { listener, admin, settings, handle, orders })
+    }
+
+    /// What changes it while it runs.
+    pub fn handle(&self) -> ServerHandle {
+        self.handle.clone()
     }
 
     /// Where it listens.
@@ -211,7 +223,8 @@ impl Server {
     /// # Errors
     /// [`RunError`] if a worker, the listener or the upkeep fails.
     pub async fn run(self, shutdown: impl Future<Output = ()>) -> Result<(), RunError> {
-        let Self { listener, admin, settings } = self;
+        // The handle is kept: orders must not end because nobody outside has one.
+        let Self { listener, admin, settings, handle: _handle, orders } = self;
         let admin = admin.zip(settings.admin.clone());
         let (drain_ms, accepts_per_s) = (settings.drain_ms, settings.accepts_per_s);
         let workers = match settings.workers {
@@ -220,9 +233,7 @@ impl Server {
         };
         let addr = listener.local_addr().map_err(RunError::Accept)?;
         let verifier = Arc::clone(&settings.verifier);
-        let demo = settings.demo.clone().on(addr);
-        let site = Site::new(settings.origins.clone()).behind(settings.trusted_proxies.clone());
-        let site = Arc::new(site.with_demo(demo, settings.rules.auth.deadline_ms));
+        let site = Arc::new(reload::site(&settings, addr));
         let capacity = descriptors::connections(settings.connections);
         let mut crew = Crew::start(settings, workers, &site, capacity).map_err(RunError::Start)?;
         let (controls, door) = (Arc::clone(&crew.controls), Arc::clone(&crew.door));
@@ -232,15 +243,17 @@ impl Server {
         // Ends with this function.
         let _admin = crew.serve_admin(admin, &site, capacity).map_err(RunError::Accept)?;
         let household = Household::new(Arc::clone(&site));
-        let mut keeping = Keeping::begin(&verifier, Arc::clone(&household) as _);
+        let keeping = Keeping::begin(&verifier, Arc::clone(&household) as _);
+        let steering = crew.helm(Arc::clone(&household), keeping, addr).steer(orders);
         let controls = Arc::clone(&crew.controls);
         let news = household.spread_news(&controls);
-        tokio::pin!(accepting, news);
+        // What steers holds the upkeep: it stays until the drain is over.
+        tokio::pin!(accepting, news, steering);
         tokio::select! {
             biased;
             () = shutdown => {}
             _ = crew.ends.next() => return Err(RunError::WorkerDied),
-            () = keeping.ended() => return Err(RunError::Upkeep),
+            () = &mut steering => return Err(RunError::Upkeep),
             error = &mut accepting => return Err(RunError::Accept(error)),
             never = &mut news => never,
         }
@@ -262,6 +275,7 @@ struct Crew {
     door: Arc<FrontDoor>,
     gate: Arc<Gate>,
     shared: Arc<Shared>,
+    current: Arc<Current>,
     clock: Clock,
     /// Each ready when its worker has returned or died.
     ends: FuturesUnordered<oneshot::Receiver<()>>,
@@ -275,18 +289,16 @@ impl Crew {
         capacity: usize,
     ) -> io::Result<Self> {
         let epochs = Epochs::random().map_err(io::Error::other)?;
-        let rules = Arc::new(settings.rules);
-        let terms = Terms::new(Arc::clone(&rules));
-        let broker = MemoryBroker::with_bounds(
-            move |room| rules.rooms.terms(room.borrowed()).history,
-            epochs,
-        )
-        .capped(settings.history_total_bytes);
+        let (places, total_bytes) = (settings.places, settings.history_total_bytes);
+        let terms = reload::terms(settings);
+        let current = Current::new(Arc::clone(&terms));
+        let newest = Arc::clone(&current);
+        let history =
+            move |room: &RoomName| newest.terms().rules.rooms.terms(room.borrowed()).history;
+        let broker = MemoryBroker::with_bounds(history, epochs).capped(total_bytes);
         let shared = Arc::new(Shared {
             relay: Relay::new(broker, workers, ROOMS),
-            verifier: settings.verifier,
-            users: Users::new(settings.on_user_limit),
-            connections_per_user: settings.connections_per_user,
+            users: Users::default(),
             verifications: Arc::new(Verifications::default()),
             metrics: Arc::new(Metrics::default()),
             refusals: Arc::new(RefusalLog::default()),
@@ -294,7 +306,7 @@ impl Crew {
         let clock = Clock::system();
         let open = Arc::new(AtomicUsize::new(0));
         let book = GuestBook::new(&shared.metrics, &shared.refusals, clock);
-        let gate = Arc::new(Gate::new(settings.places));
+        let gate = Arc::new(Gate::new(places));
         let door =
             Arc::new(FrontDoor::new(Arc::clone(site), Arc::clone(&gate), open, capacity, book));
         let (controls, receivers): (Vec<_>, Vec<_>) =
@@ -306,14 +318,28 @@ impl Crew {
             let place = Place {
                 index: u16::try_from(index).unwrap_or(u16::MAX),
                 shared: Arc::clone(&shared),
-                terms: terms.clone(),
+                terms: Arc::clone(&terms),
                 reception: Arc::clone(&door) as Arc<_>,
                 clock,
                 controls: Arc::clone(&colleagues),
             };
             ends.push(spawn(place, receiver)?);
         }
-        Ok(Self { controls, door, gate, shared, clock, ends })
+        Ok(Self { controls, door, gate, shared, current, clock, ends })
+    }
+
+    /// What changes the crew while it works.
+    fn helm(&self, household: Arc<Household>, keeping: Keeping, addr: SocketAddr) -> Helm {
+        Helm {
+            current: Arc::clone(&self.current),
+            shared: Arc::clone(&self.shared),
+            controls: Arc::clone(&self.controls),
+            door: Arc::clone(&self.door),
+            household,
+            keeping,
+            addr,
+            clock: self.clock,
+        }
     }
 
     /// Serves the admin routes, if there are any, until the set is dropped.
@@ -327,6 +353,7 @@ impl Crew {
         if let Some((bound, config)) = admin {
             let survey = Survey {
                 shared: Arc::clone(&self.shared),
+                current: Arc::clone(&self.current),
                 site: Arc::clone(site),
                 workers: self.controls.len(),
                 capacity,

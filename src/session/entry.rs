@@ -49,6 +49,8 @@ impl AwaitingAuth {
             Event::Pong
             | Event::Timer(_)
             | Event::KeyRemoved(_)
+            // They are taken over before any state hears of it.
+            | Event::RulesChanged(_)
             | Event::Verified(_)
             | Event::Refused(_)
             | Event::VerifierDown
@@ -144,6 +146,8 @@ impl Verifying {
             | Event::Timer(_)
             // A verdict that comes later was reached without the key.
             | Event::KeyRemoved(_)
+            // They are taken over before any state hears of it.
+            | Event::RulesChanged(_)
             | Event::PassVerified(_)
             | Event::PassRefused(_)
             | Event::PassUndecided

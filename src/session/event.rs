@@ -1,11 +1,12 @@
 //! What can happen to a session.
 
+use super::Rules;
 use crate::protocol::{
     close_code::CloseCode,
     identity::{Login, Pass, Signer},
     time::Time,
 };
-use std::fmt;
+use std::{fmt, sync::Arc};
 
 /// Names a request until its outcome arrives; unique within a session while in flight.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -96,6 +97,9 @@ pub enum Event<'a> {
     Revoked,
     /// A key is no longer one of its issuer's: what rests on it ends.
     KeyRemoved(Signer),
+    /// Other rules are in force: what they say about rooms counts from now on. Their limits are
+    /// those of the session, which it keeps for its life.
+    RulesChanged(Arc<Rules>),
     /// A newer connection of the same user takes this one's place.
     Replaced,
     /// The server stops: tell the client when to come back, serve on until `Shutdown`.
@@ -146,6 +150,7 @@ impl fmt::Debug for Event<'_> {
             Self::PublishFailed { key, why } => write!(f, "PublishFailed({key:?}, {why:?})"),
             Self::Revoked => f.write_str("Revoked"),
             Self::KeyRemoved(signer) => write!(f, "KeyRemoved({signer:?})"),
+            Self::RulesChanged(_) => f.write_str("RulesChanged"),
             Self::Replaced => f.write_str("Replaced"),
             Self::Draining { after_ms } => write!(f, "Draining({after_ms} ms)"),
             Self::Shutdown { after_ms } => write!(f, "Shutdown({after_ms} ms)"),
@@ -188,6 +193,7 @@ impl Event<'_> {
             | Self::PublishFailed { .. }
             | Self::Revoked
             | Self::KeyRemoved(_)
+            | Self::RulesChanged(_)
             | Self::Replaced
             | Self::Draining { .. }
             | Self::Shutdown { .. }

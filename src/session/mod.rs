@@ -140,6 +140,9 @@ impl Session {
     /// Takes one event and returns what to do, in order.
     #[must_use]
     pub fn handle<'a>(&mut self, now: Now, event: Event<'a>) -> Actions<'a> {
+        if let Event::RulesChanged(rules) = &event {
+            self.about.rules = Arc::clone(rules);
+        }
         let mut turn = Turn { now, about: &self.about, out: Actions::new() };
         let step = match &mut self.state {
             State::AwaitingAuth(state) => state.handle(&mut turn, event),
@@ -192,6 +195,11 @@ impl Session {
     /// The public id of the connection, as `auth_ok` tells it.
     pub fn connection(&self) -> &str {
         &self.about.connection
+    }
+
+    /// The rules in force here.
+    pub fn rules(&self) -> &Arc<Rules> {
+        &self.about.rules
     }
 
     /// Where the session stands.

@@ -116,6 +116,10 @@ impl Ready {
             Event::PublishFailed { key, why } => self.publish_failed(turn, key, why),
             Event::Revoked => Err(End::verdict(CloseCode::Revoked)),
             Event::KeyRemoved(signer) => self.key_removed(turn, signer),
+            Event::RulesChanged(_) => {
+                self.lose_rooms(turn);
+                Ok(())
+            }
             Event::Replaced => Err(End::verdict(CloseCode::Replaced)),
             Event::Draining { after_ms } => {
                 // The drain ends it in time, and has told when to come back.

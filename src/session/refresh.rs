@@ -172,8 +172,9 @@ impl Ready {
         }
     }
 
-    /// The right to join is the right to stay: ends every membership that lost it.
-    fn lose_rooms(&mut self, turn: &mut Turn<'_, '_>) {
+    /// The right to join is the right to stay: ends every membership that lost it, by a newer login
+    /// or by other rules.
+    pub(super) fn lose_rooms(&mut self, turn: &mut Turn<'_, '_>) {
         let (rules, login) = (&turn.about.rules.rooms, &self.login);
         let lost = self.rooms.reassess(|room| Standing::new(rules, login, room));
         dismiss(turn, lost, ErrorCode::Forbidden);

@@ -16,7 +16,7 @@ pub(super) type Echo<'a> = Option<Cow<'a, str>>;
 /// What a state makes of an event: the state to go on in (`None`: the same), or the end.
 pub(super) type Step<'a> = Result<Option<State>, End<'a>>;
 
-/// What stays the same for the whole life of a session.
+/// What stays the same for the whole life of a session, but for what its rules say about rooms.
 #[derive(Debug)]
 pub(super) struct About {
     pub(super) rules: Arc<Rules>,

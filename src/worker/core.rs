@@ -2,7 +2,7 @@
 
 use super::{Control, Place, clock::Clock, turn::Rooms, wheel::Wheel};
 use crate::{
-    connection::{Connection, Desk, Entrance, Terms},
+    connection::{Connection, Desk, Entrance},
     gate::users,
     metrics::{Level, State},
     protocol::{
@@ -27,7 +27,7 @@ use tokio::sync::mpsc;
 const JUMP_MS: u128 = 500;
 
 /// Connections that are looked at together when something concerns them all, or many timers fire.
-const REVIEWED_AT_ONCE: usize = 256;
+pub(super) const REVIEWED_AT_ONCE: usize = 256;
 
 /// The table of one worker.
 #[derive(Debug)]
@@ -35,7 +35,6 @@ pub(crate) struct Core {
     pub(super) connections: Slab<Box<Connection>>,
     pub(super) rooms: Rooms,
     pub(super) desk: Desk,
-    pub(super) terms: Terms,
     clock: Clock,
     wheel: Wheel,
     fired: Vec<u32>,
@@ -75,13 +74,12 @@ impl Drain {
 impl Core {
     pub(super) fn new(place: &Place) -> Self {
         let now = place.clock.now();
-        let mut desk = Desk::new(place.index, Arc::clone(&place.shared));
+        let mut desk = Desk::new(place.index, Arc::clone(&place.shared), Arc::clone(&place.terms));
         desk.now = now;
         Self {
             connections: Slab::new(),
             rooms: Rooms::default(),
             desk,
-            terms: place.terms.clone(),
             clock: place.clock,
             wheel: Wheel::new(now.time),
             fired: Vec::new(),
@@ -157,7 +155,7 @@ impl Core {
         let slot = self.connections.vacant_entry();
         let index = u32::try_from(slot.key()).unwrap_or(u32::MAX);
         let key = ConnKey { index, generation: self.generation };
-        slot.insert(Box::new(Connection::new(key, entrance, &self.terms, &mut self.desk)));
+        slot.insert(Box::new(Connection::new(key, entrance, &mut self.desk)));
         let spread = u64::from(self.random());
         if let Some(drain) = &self.draining {
             // Its handshake was under way when the drain began: it hears its Close at once.

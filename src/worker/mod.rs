@@ -8,6 +8,7 @@
 pub(crate) mod clock;
 mod core;
 mod engine;
+pub(crate) mod reload;
 #[cfg(test)]
 mod tests;
 mod turn;
@@ -22,6 +23,7 @@ use crate::{
 use clock::Clock;
 use core::Core;
 use engine::Engine;
+use reload::Reload;
 use std::{
     cell::RefCell, fmt, future::Future, net::SocketAddr, pin::Pin, rc::Rc, sync::Arc,
     time::Duration,
@@ -47,6 +49,8 @@ pub(crate) enum Control {
     Replace(ConnKey),
     /// A key is gone: end the sessions that rest on it.
     RemoveKey(Signer),
+    /// Other terms are in force.
+    Reload(Reload),
     /// End every connection within this time, in milliseconds, then return.
     Drain(u64),
 }
@@ -67,8 +71,8 @@ pub(crate) struct Place {
     pub(crate) index: WorkerIndex,
     /// What all workers share.
     pub(crate) shared: Arc<Shared>,
-    /// The terms of connections.
-    pub(crate) terms: Terms,
+    /// The terms that it begins with.
+    pub(crate) terms: Arc<Terms>,
     /// Receives new sockets.
     pub(crate) reception: Arc<dyn Reception>,
     /// The clocks.
@@ -124,6 +128,7 @@ impl Worker {
                 Control::Accept(stream, peer) => self.accept(stream, peer),
                 Control::Replace(key) => self.core.borrow_mut().replace(key),
                 Control::RemoveKey(signer) => self.remove_key(signer).await,
+                Control::Reload(reload) => reload::reload(&self.core, reload).await,
                 Control::Drain(within_ms) => return self.drain(within_ms, &mut controls).await,
             }
         }
@@ -158,6 +163,7 @@ impl Worker {
                     Some(Control::Accept(stream, peer)) => self.accept(stream, peer),
                     Some(Control::Replace(key)) => self.core.borrow_mut().replace(key),
                     Some(Control::RemoveKey(signer)) => self.remove_key(signer).await,
+                    Some(Control::Reload(reload)) => reload::reload(&self.core, reload).await,
                     Some(Control::Drain(_)) => {}
                     None => return,
                 },

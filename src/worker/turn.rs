@@ -1,6 +1,6 @@
 //! A turn: drain the inbox, serve the active rooms one after the other, write once per member.
 
-use super::core::Core;
+use super::core::{Core, REVIEWED_AT_ONCE};
 use crate::{
     broker::Delivery,
     connection::{Connection, Departure, Desk, Parting},
@@ -129,6 +129,19 @@ impl Rooms {
         at
     }
 
+    /// Other rules are in force: looks at the next rooms, from this place of the table on. Returns
+    /// the place to go on from, `None` behind the last one.
+    pub(super) fn review(&mut self, rules: &RoomRules, from: usize) -> Option<usize> {
+        let next = from + REVIEWED_AT_ONCE;
+        for at in from..next.min(self.rooms.capacity()) {
+            if let Some(room) = self.rooms.get_mut(at) {
+                let name = room.room().name().borrowed();
+                room.slow_consumer = rules.terms(name).slow_consumer;
+            }
+        }
+        (next < self.rooms.capacity()).then_some(next)
+    }
+
     fn push(&mut self, at: usize, item: Item) {
         if let Some(room) = self.rooms.get_mut(at) {
             room.push(item);
@@ -144,7 +157,7 @@ impl Core {
         let worker = self.desk.worker;
         shared.relay.register(worker, waker);
         shared.relay.drain(worker, &mut self.rooms.items);
-        self.rooms.distribute(&self.terms.rules.rooms, |room, seq, credit| {
+        self.rooms.distribute(&self.desk.terms.rules.rooms, |room, seq, credit| {
             note(room, || Step::Skipped { worker, seq });
             shared.relay.give_back(worker, credit);
         });

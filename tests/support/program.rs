@@ -81,6 +81,25 @@ impl Program {
         assert!(stopped.is_ok_and(|status| status.is_some_and(|(_, status)| status.stopped())));
     }
 
+    /// SIGHUP.
+    pub(crate) fn hang_up(&self) {
+        self.signal(Signal::HUP);
+    }
+
+    /// The next line of the log that has this message, and the lines before it.
+    pub(crate) fn logged(&self, message: &str) -> (serde_json::Value, Vec<String>) {
+        let mut before = Vec::new();
+        loop {
+            let line = self.log.recv_timeout(PATIENCE);
+            let line = line.unwrap_or_else(|why| panic!("{why}: {before:?}"));
+            let entry: serde_json::Value = serde_json::from_str(&line).unwrap_or_default();
+            if entry["message"].as_str().is_some_and(|text| text.starts_with(message)) {
+                return (entry, before);
+            }
+            before.push(line);
+        }
+    }
+
     /// SIGCONT.
     pub(crate) fn resume(&self) {
         self.signal(Signal::CONT);

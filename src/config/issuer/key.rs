@@ -53,14 +53,13 @@ const SETS: &[Way] = &[Way::JwksFile, Way::JwksUrl, Way::Discovery];
 const FETCHED: &[Way] = &[Way::JwksUrl, Way::Discovery];
 
 /// Keys that go with some ways only.
-const COMPANIONS: [(&str, &[Way]); 7] = [
+const COMPANIONS: [(&str, &[Way]); 6] = [
     ("previous_secret", SECRETS),
     ("previous_secret_file", SECRETS),
     ("previous_until", SECRETS),
     ("algorithms", SETS),
     ("stale_ms", FETCHED),
     ("ca_file", FETCHED),
-    ("end_sessions_of_removed_keys", SETS),
 ];
 
 const NO_UNTIL: &str = "needs `previous_until`, from when on it is refused, such as \
@@ -143,14 +142,7 @@ impl Check {
         let stale_ms = self.integer(&at("stale_ms"));
         let ca_file = self.text(&at("ca_file"));
         let ca_file = ca_file.map(|(text, origin)| (self.raw.resolve(&text, &origin), origin));
-        let end_sessions_of_removed_keys = self.truth(&at("end_sessions_of_removed_keys"));
-        Some(KeyConfig::Set(KeySet {
-            from,
-            algorithms,
-            stale_ms,
-            ca_file,
-            end_sessions_of_removed_keys,
-        }))
+        Some(KeyConfig::Set(KeySet { from, algorithms, stale_ms, ca_file }))
     }
 
     /// Reports what is set beside the keys and does not go with them.

@@ -109,6 +109,7 @@ impl Check {
         let aud = self.plain_list(&at("aud"), 1_024);
         let key = self.key(number);
         let algorithm = self.algorithm(number);
+        let end_sessions_of_removed_keys = self.truth(&at("end_sessions_of_removed_keys"));
         let typ = self.word(&at("typ"), TYPE_POLICY).unwrap_or_default();
         let leeway_ms = self.integer(&at("leeway_ms"));
         let max_lifetime_ms = Some(self.integer(&at("max_lifetime_ms"))).filter(|ms| *ms > 0);
@@ -133,6 +134,7 @@ impl Check {
             key,
             key_origin,
             algorithm,
+            end_sessions_of_removed_keys,
             typ,
             leeway_ms,
             max_lifetime_ms,

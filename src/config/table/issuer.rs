@@ -107,8 +107,8 @@ pub(super) const KEYS: &[Key] = &[
     ),
     truth(
         "issuer.#.end_sessions_of_removed_keys",
-        "Whether sessions end when the key that signed their token is no longer in the set, in two \
-         looks at it at least ten minutes apart.",
+        "Whether sessions end when the key that signed their token is removed: from its set, in two \
+         looks at it at least ten minutes apart, or from the configuration, at its reload.",
     ),
     words(
         "issuer.#.typ",

@@ -50,15 +50,13 @@ fn every_source_of_a_set_is_read() {
     let file = set("jwks_file = 'keys.json'\n");
     assert_eq!(file.from, KeysFrom::File(PathBuf::from("keys.json")));
     assert_eq!((file.stale_ms, file.ca_file, file.algorithms.len()), (3_600_000, None, 0));
-    assert!(!file.end_sessions_of_removed_keys);
     let url = set(&format!(
-        "{URL}ca_file = 'ca.pem'\nstale_ms = 5\nend_sessions_of_removed_keys = true\n\
+        "{URL}ca_file = 'ca.pem'\nstale_ms = 5\n\
          algorithms = ['RS256', 'ES256']\n"
     ));
     assert_eq!(url.from, KeysFrom::Url("https://app.example/keys".into()));
     assert_eq!((url.stale_ms, url.ca_file.map(|of| of.0)), (5, Some(PathBuf::from("ca.pem"))));
     assert_eq!(url.algorithms, ["RS256", "ES256"]);
-    assert!(url.end_sessions_of_removed_keys);
     let by_variables = Config::load(Sources {
         environment: vec![
             ("VESTIBULE_ROOMS__DEFAULT".into(), "open".into()),
@@ -68,8 +66,9 @@ fn every_source_of_a_set_is_read() {
         ],
         ..Sources::default()
     });
-    let KeyConfig::Set(set) = by_variables.unwrap().issuers.remove(0).key else { panic!("a set") };
-    assert!(set.end_sessions_of_removed_keys && set.algorithms == ["RS256"]);
+    let issuer = by_variables.unwrap().issuers.remove(0);
+    let KeyConfig::Set(set) = issuer.key else { panic!("a set") };
+    assert!(issuer.end_sessions_of_removed_keys && set.algorithms == ["RS256"]);
 }
 
 #[test]
@@ -226,11 +225,6 @@ fn what_does_not_go_with_the_key_is_refused() {
         (
             "jwks_file = 'x'\nprevious_secret = 'x'\n",
             "issuer.0.previous_secret: goes with `secret`, `secret_file`, not with `jwks_file`",
-        ),
-        (
-            "secret = 'x'\nend_sessions_of_removed_keys = false\n",
-            "issuer.0.end_sessions_of_removed_keys: goes with `jwks_file`, `jwks_url`, \
-             `discovery`, not with `secret`",
         ),
     ] {
         assert_eq!(problem(lines), expected);

@@ -112,8 +112,8 @@ fn table(text: &mut String, sheet: &Sheet, before: Option<(u64, &Sheet)>) {
     );
     let plain = |row: &&Row| !matches!(row.kind, Kind::Histogram(_));
     for row in TABLE.iter().filter(plain).filter(|row| sheet.shows(row)) {
-        // The head says these better.
-        if matches!(row.metric, Metric::BuildInfo | Metric::StartTime) {
+        // The head says these better, and what they count says when.
+        if matches!(row.metric, Metric::BuildInfo | Metric::StartTime | Metric::LastReload) {
             continue;
         }
         let words = row.label.map_or(&[""][..], |label| label.words);

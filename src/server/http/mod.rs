@@ -20,7 +20,10 @@ pub(crate) use upgrade::{Subprotocol, Upgrade};
 
 use crate::config::TrustedProxies;
 use demo::Stage;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering},
+};
 
 /// The path of the WebSocket endpoint.
 pub(crate) const ENDPOINT: &str = "/ws";
@@ -35,6 +38,13 @@ pub(crate) struct Site {
     /// Whose word about the addresses of clients is taken.
     proxies: TrustedProxies,
     stage: Stage,
+    /// Shared with the sites before and after it.
+    phase: Arc<Phase>,
+}
+
+/// How far the life of the server has come.
+#[derive(Debug, Default)]
+struct Phase {
     ready: AtomicBool,
     draining: AtomicBool,
 }
@@ -46,9 +56,13 @@ impl Site {
             origins: origins.into_boxed_slice(),
             proxies: TrustedProxies::default(),
             stage: Stage::default(),
-            ready: AtomicBool::new(false),
-            draining: AtomicBool::new(false),
+            phase: Arc::default(),
         }
+    }
+
+    /// The same server after a reload: `self` with the phase of `before`.
+    pub(crate) fn succeeding(self, before: &Self) -> Self {
+        Self { phase: Arc::clone(&before.phase), ..self }
     }
 
     /// The same behind these proxies.
@@ -68,22 +82,22 @@ impl Site {
 
     /// Sessions can be opened: `/readyz` says so, until the drain.
     pub(crate) fn set_ready(&self) {
-        self.ready.store(true, Ordering::Relaxed);
+        self.phase.ready.store(true, Ordering::Relaxed);
     }
 
     /// From now on upgrades and `/readyz` answer 503.
     pub(crate) fn drain(&self) {
-        self.draining.store(true, Ordering::Relaxed);
+        self.phase.draining.store(true, Ordering::Relaxed);
     }
 
     /// Whether sessions can be opened.
     pub(crate) fn is_ready(&self) -> bool {
-        self.ready.load(Ordering::Relaxed) && !self.is_draining()
+        self.phase.ready.load(Ordering::Relaxed) && !self.is_draining()
     }
 
     /// Whether nobody new is let in.
     pub(crate) fn is_draining(&self) -> bool {
-        self.draining.load(Ordering::Relaxed)
+        self.phase.draining.load(Ordering::Relaxed)
     }
 
     /// Whether the value of an `Origin` header passes.

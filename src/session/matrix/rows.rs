@@ -8,6 +8,7 @@ use super::{
     bench::{AUTH, Bench, GRANT, login, pass},
 };
 use crate::protocol::{close_code::CloseCode, identity::Signer, room_name::RoomName};
+use std::sync::Arc;
 
 /// One event.
 pub(super) struct Row {
@@ -179,6 +180,7 @@ pub(super) const ROWS: &[Row] = &[
         hold_pass(bench);
         Event::KeyRemoved(Signer::from_number(1))
     }),
+    row("rules changed", |bench| Event::RulesChanged(Arc::clone(bench.session.rules()))),
     row("replaced", |_| Event::Replaced),
     row("draining", |_| Event::Draining { after_ms: 5_000 }),
     row("shutdown", |_| Event::Shutdown { after_ms: 5_000 }),

@@ -2,7 +2,8 @@
 
 use super::*;
 use crate::protocol::{
-    grant::Pattern,
+    grant::{Pattern, Permissions},
+    room_name::RoomName,
     room_rules::{RoomRate, RoomRule, RoomTerms},
 };
 
@@ -188,4 +189,69 @@ fn what_is_no_right_is_no_matter_of_size_or_rate() {
     assert_eq!(rig.text(POST), ["error not_joined room=den"]);
     rig.join("den");
     assert_eq!(rig.text(POST), ["error forbidden room=den"]);
+}
+
+/// The rules of the rig with other rules of rooms.
+fn changed(rig: &mut Rig, rooms: RoomRules) -> Vec<String> {
+    rig.event(Event::RulesChanged(Arc::new(Rules { rooms, ..rules() })))
+}
+
+#[test]
+fn other_rules_end_memberships_without_the_right_to_stay_and_judge_what_is_on_its_way() {
+    let mut rig = Rig::ready(rules(), granting(r#"{"den":"*"}"#));
+    for room in ["den", "hall"] {
+        rig.join(room);
+    }
+    rig.text(&text("join", "attic"));
+    let said = changed(&mut rig, RoomRules::granted());
+    assert_eq!(said, ["evict hall", "left hall forbidden"]);
+    assert_eq!(rig.text(POST), ["publish den 1"]);
+    rig.keys.pop();
+    assert_eq!(rig.joined(3), ["evict attic", "error forbidden room=attic id=join"]);
+    assert_eq!(rig.text(&text("join", "hall")), ["error forbidden room=hall id=join"]);
+    assert!(changed(&mut rig, RoomRules::open()).is_empty());
+    rig.join("hall");
+}
+
+#[test]
+fn other_rules_say_at_once_how_large_and_how_fast_messages_are() {
+    let mut rig = Rig::default();
+    rig.join("den");
+    assert_eq!(rig.text(POST), ["publish den 1"]);
+    let rate = Some(RoomRate { messages_per_s: 1, burst: 1 });
+    let terms = RoomTerms { rate, ..RoomTerms::new(Access::Open) };
+    assert!(changed(&mut rig, RoomRules::everywhere(terms)).is_empty());
+    assert_eq!(rig.text(POST), ["publish den 1"]);
+    assert_eq!(rig.text(POST), ["error rate_limited room=den after=1000"]);
+    let terms = RoomTerms { message_bytes: Some(1), ..RoomTerms::new(Access::Open) };
+    changed(&mut rig, RoomRules::everywhere(terms));
+    assert_eq!(rig.text(POST), ["error too_big room=den"]);
+}
+
+#[test]
+fn other_rules_before_the_verdict_count_behind_it() {
+    let mut rig = Rig::new(rules());
+    assert!(changed(&mut rig, RoomRules::granted()).is_empty());
+    rig.text(r#"{"type":"auth","payload":"t"}"#);
+    assert!(changed(&mut rig, RoomRules::granted()).is_empty());
+    rig.event(Event::Verified(Box::new(ann())));
+    assert_eq!(rig.text(&text("join", "den")), ["error forbidden room=den id=join"]);
+}
+
+#[test]
+fn a_room_token_outlives_other_rules() {
+    let mut rig = Rig::default();
+    rig.text(r#"{"type":"join","room":"den","token":"p"}"#);
+    let pass = Pass {
+        identity: ann().identity,
+        room: RoomName::parse("den").unwrap(),
+        allow: Permissions::ALL,
+        expires_at: START.wall + 60_000,
+        leeway_ms: 0,
+        signer: Signer::default(),
+    };
+    rig.event(Event::PassVerified(Box::new(pass)));
+    rig.joined(0);
+    assert!(changed(&mut rig, RoomRules::granted()).is_empty());
+    assert_eq!(rig.text(POST), ["publish den 1"]);
 }

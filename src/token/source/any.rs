@@ -10,11 +10,11 @@ use crate::{
 };
 use std::sync::Arc;
 
-/// The keys of an issuer.
-#[derive(Debug)]
+/// The keys of an issuer; a clone is the same ones.
+#[derive(Clone, Debug)]
 pub enum AnyKeys {
     /// Those of the configuration: they stay.
-    Ring(KeyRing),
+    Ring(Arc<KeyRing>),
     /// Those of a file or an address: they change.
     Source(KeySource),
 }
@@ -56,7 +56,7 @@ impl Keys for AnyKeys {
 
 impl From<KeyRing> for AnyKeys {
     fn from(ring: KeyRing) -> Self {
-        Self::Ring(ring)
+        Self::Ring(Arc::new(ring))
     }
 }
 

@@ -10,7 +10,10 @@ use crate::{
     broker::{Epochs, MemoryBroker},
     config::OnUserLimit,
     connection::{Entrance, Shared, Slot, Stream, Terms, Visitor, stream::Queued},
-    gate::{users::Users, verifications::Verifications},
+    gate::{
+        users::{UserCap, Users},
+        verifications::Verifications,
+    },
     metrics::Metric,
     protocol::{
         limits::{AuthLimits, SessionLimits},
@@ -93,6 +96,20 @@ impl Plan {
     }
 }
 
+impl Plan {
+    /// What it says to workers.
+    pub(super) fn terms(&self) -> Arc<Terms> {
+        let rules = Rules {
+            auth: AuthLimits::default(),
+            session: self.limits.clone(),
+            rooms: self.rooms.clone(),
+            features: &["recovery", "room_token", "refresh"],
+        };
+        let cap = UserCap { connections: self.connections_per_user, on_limit: self.on_user_limit };
+        Arc::new(Terms::new(rules, Arc::new(Clerk), cap))
+    }
+}
+
 /// Plays a scenario with one worker and with two, in both ways out.
 pub(super) fn everywhere(scenario: impl AsyncFn(&House)) {
     everywhere_with(|_| {}, scenario);
@@ -127,7 +144,7 @@ pub(super) struct House {
     pub(super) shared: Arc<Shared>,
     pub(super) cores: Vec<Rc<RefCell<Core>>>,
     pub(super) controls: Arc<[mpsc::Sender<Control>]>,
-    plan: Plan,
+    pub(super) plan: Plan,
     open: Arc<AtomicUsize>,
     begun: Instant,
     workers: RefCell<Vec<JoinHandle<()>>>,
@@ -159,19 +176,12 @@ impl House {
         let replay = RefCell::new(replay);
         let shared = Arc::new(Shared {
             relay: Relay::new(broker, plan.workers, 1_000),
-            verifier: Arc::new(Clerk),
-            users: Users::new(plan.on_user_limit),
-            connections_per_user: plan.connections_per_user,
+            users: Users::default(),
             verifications: Arc::new(Verifications::default()),
             metrics: Arc::default(),
             refusals: Arc::default(),
         });
-        let terms = Terms::new(Arc::new(Rules {
-            auth: AuthLimits::default(),
-            session: plan.limits.clone(),
-            rooms: plan.rooms.clone(),
-            features: &["recovery", "room_token", "refresh"],
-        }));
+        let terms = plan.terms();
         let (controls, receivers): (Vec<_>, Vec<_>) =
             (0..plan.workers).map(|_| mpsc::channel(CONTROLS)).unzip();
         let controls: Arc<[_]> = controls.into();
@@ -181,7 +191,7 @@ impl House {
             let worker = Worker::new(Place {
                 index: u16::try_from(index).expect("a few workers"),
                 shared: Arc::clone(&shared),
-                terms: terms.clone(),
+                terms: Arc::clone(&terms),
                 reception: Arc::new(NoDoor),
                 clock,
                 controls: controls.iter().map(mpsc::Sender::downgrade).collect(),

@@ -13,6 +13,7 @@ mod passes;
 mod peer;
 mod pipe;
 mod random;
+mod reload;
 mod replay;
 mod rooms;
 mod sign_in;
