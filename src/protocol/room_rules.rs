@@ -39,7 +39,7 @@ pub struct RoomRate {
 }
 
 /// What becomes of a member that reads more slowly than the room speaks.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum SlowConsumer {
     /// It reads from the history when it can; 4420 once that no longer reaches back far enough.
     #[default]

@@ -2,7 +2,7 @@
 
 use super::{Caller, RoomLog, SharedRoom};
 use crate::{
-    broker::{Draft, Publishing},
+    broker::{Draft, HistoryBounds, Publishing},
     protocol::{client_message::Since, time::Wall},
     room::{
         JoinTicket, WorkerIndex,
@@ -69,6 +69,12 @@ pub(super) fn published(
 /// The log forgot what was too old.
 pub(super) fn expired(room: &SharedRoom, log: &RoomLog, now: Wall) {
     note(room.id(), || Step::Expired { now });
+    remembers(room, log);
+}
+
+/// The log has other bounds, and forgot what is over them.
+pub(super) fn rebounded(room: &SharedRoom, log: &RoomLog, bounds: HistoryBounds) {
+    note(room.id(), || Step::Rebounded { bounds });
     remembers(room, log);
 }
 

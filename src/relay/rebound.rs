@@ -1,6 +1,6 @@
 //! Other bounds of history for rooms that are open.
 
-use super::{Relay, SharedRoom};
+use super::{Relay, SharedRoom, notes};
 use crate::{
     broker::HistoryBounds,
     protocol::{room_name::RoomRef, time::Wall},
@@ -25,7 +25,9 @@ impl Relay {
             let mut core = room.lock();
             let before = (core.log.held(), core.log.forgets_at());
             core.log.rebound(bounds);
+            notes::rebounded(room, &core.log, bounds);
             core.log.expire(now);
+            notes::expired(room, &core.log, now);
             let changed = before != (core.log.held(), core.log.forgets_at());
             let shelved = core.shelved.is_some();
             drop(core);

@@ -4,7 +4,11 @@
 
 use super::{ConnKey, Restart, RoomId, WorkerIndex, member::Cursor};
 use crate::{
-    protocol::{room_name::RoomName, time::Wall},
+    protocol::{
+        room_name::RoomName,
+        room_rules::{HistoryBounds, SlowConsumer},
+        time::Wall,
+    },
     session::RequestKey,
 };
 
@@ -71,6 +75,11 @@ pub(crate) enum Step {
         /// One above the head if nothing is remembered.
         from: u64,
     },
+    /// Other bounds count from now on; what is over them was forgotten.
+    Rebounded {
+        /// What may be remembered.
+        bounds: HistoryBounds,
+    },
     /// Messages were forgotten because memory was short.
     Shed {
         /// The oldest that is left.
@@ -114,6 +123,13 @@ pub(crate) enum Step {
     },
 
     // On a worker, in the order of its queue.
+    /// A worker was told what becomes of members that do not keep up.
+    Ruled {
+        /// Which worker.
+        worker: WorkerIndex,
+        /// What.
+        slow_consumer: SlowConsumer,
+    },
     /// A join took effect.
     Joined {
         /// Who.
@@ -189,7 +205,7 @@ pub(crate) enum Step {
         /// Which member.
         member: Spot,
     },
-    /// The history no longer covers a member.
+    /// The history no longer covers a member, or the rules let it bridge nothing.
     Lost {
         /// Which member.
         member: Spot,

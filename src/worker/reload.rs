@@ -4,7 +4,7 @@
 use super::core::{Core, REVIEWED_AT_ONCE};
 use crate::{
     connection::Terms,
-    session::{Event, Rules},
+    session::{Event, RoomRules, Rules},
 };
 use std::{cell::RefCell, sync::Arc};
 use tokio::{sync::mpsc, task};
@@ -24,7 +24,7 @@ pub(super) async fn reload(core: &RefCell<Core>, Reload { terms, done }: Reload)
     core.borrow_mut().desk.terms = terms;
     let mut rooms = Some(0);
     while let Some(from) = rooms {
-        rooms = core.borrow_mut().rooms.review(&rules.rooms, from);
+        rooms = core.borrow_mut().review_rooms(&rules.rooms, from);
         task::yield_now().await;
     }
     let mut editions = Editions { newest: rules, kept: Vec::new() };
@@ -65,6 +65,10 @@ impl Editions {
 }
 
 impl Core {
+    fn review_rooms(&mut self, rules: &RoomRules, from: usize) -> Option<usize> {
+        self.rooms.review((self.desk.worker, rules), from)
+    }
+
     /// Other rules are in force: tells the next connections, from this place of the table on.
     /// Returns the place to go on from, `None` behind the last one. Whoever enters meanwhile begins
     /// with them.

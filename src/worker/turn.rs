@@ -104,7 +104,11 @@ impl Rooms {
 
     /// Hands what was drained to the rooms; `rules` say how new ones are served. Returns the credit
     /// of messages that nobody here waits for any more.
-    fn distribute(&mut self, rules: &RoomRules, mut stale: impl FnMut(RoomId, u64, Credit)) {
+    fn distribute(
+        &mut self,
+        (worker, rules): (WorkerIndex, &RoomRules),
+        mut stale: impl FnMut(RoomId, u64, Credit),
+    ) {
         let mut items = mem::take(&mut self.items);
         for (room, item) in items.drain(..) {
             match (self.by_id.get(&room.id()), item) {
@@ -113,7 +117,7 @@ impl Rooms {
                     stale(room.id(), delivery.seq, credit);
                 }
                 (None, item @ (Item::Join(_) | Item::Leave(_))) => {
-                    let at = self.open(room, rules);
+                    let at = self.open(room, worker, rules);
                     self.push(at, item);
                 }
             }
@@ -121,9 +125,10 @@ impl Rooms {
         self.items = items;
     }
 
-    fn open(&mut self, room: Arc<SharedRoom>, rules: &RoomRules) -> usize {
+    fn open(&mut self, room: Arc<SharedRoom>, worker: WorkerIndex, rules: &RoomRules) -> usize {
         let id = room.id();
         let slow_consumer = rules.terms(room.name().borrowed()).slow_consumer;
+        note(id, || Step::Ruled { worker, slow_consumer });
         let at = self.rooms.insert(LocalRoom::new(room, slow_consumer));
         self.by_id.insert(id, at);
         at
@@ -131,12 +136,18 @@ impl Rooms {
 
     /// Other rules are in force: looks at the next rooms, from this place of the table on. Returns
     /// the place to go on from, `None` behind the last one.
-    pub(super) fn review(&mut self, rules: &RoomRules, from: usize) -> Option<usize> {
+    pub(super) fn review(
+        &mut self,
+        (worker, rules): (WorkerIndex, &RoomRules),
+        from: usize,
+    ) -> Option<usize> {
         let next = from + REVIEWED_AT_ONCE;
         for at in from..next.min(self.rooms.capacity()) {
             if let Some(room) = self.rooms.get_mut(at) {
                 let name = room.room().name().borrowed();
-                room.slow_consumer = rules.terms(name).slow_consumer;
+                let slow_consumer = rules.terms(name).slow_consumer;
+                note(room.room().id(), || Step::Ruled { worker, slow_consumer });
+                room.slow_consumer = slow_consumer;
             }
         }
         (next < self.rooms.capacity()).then_some(next)
@@ -157,7 +168,7 @@ impl Core {
         let worker = self.desk.worker;
         shared.relay.register(worker, waker);
         shared.relay.drain(worker, &mut self.rooms.items);
-        self.rooms.distribute(&self.desk.terms.rules.rooms, |room, seq, credit| {
+        self.rooms.distribute((worker, &self.desk.terms.rules.rooms), |room, seq, credit| {
             note(room, || Step::Skipped { worker, seq });
             shared.relay.give_back(worker, credit);
         });

@@ -302,7 +302,7 @@ impl State {
             let taken = self.queue(by, queued, seqs.len())?;
             self.model.take(&Step::Fed { to: by, taken, next_seq: 0 })?;
         } else {
-            let (who, _) = self.model.side(by.worker)?.lose(by, false)?;
+            let (who, _) = self.model.side(by.worker)?.lose(by)?;
             self.model.take(&Step::Lost { member: by })?;
             self.give_up(who, true)?;
         }

@@ -1,7 +1,10 @@
 //! The log of a room as a list: what was committed, and what of it is remembered.
 
 use super::{Asked, Objection};
-use crate::{broker::KEY_WINDOW_MS, protocol::time::Wall};
+use crate::{
+    broker::{HistoryBounds, KEY_WINDOW_MS},
+    protocol::time::Wall,
+};
 use std::collections::VecDeque;
 
 /// How much is remembered.
@@ -43,6 +46,13 @@ impl History {
         self.head + 1 - self.entries.len() as u64
     }
 
+    /// Remembers within these bounds from now on.
+    pub(super) fn rebound(&mut self, bounds: HistoryBounds) {
+        let HistoryBounds { count, age_ms, bytes } = bounds;
+        self.bounds = Bounds { count, age_ms, bytes, ..self.bounds };
+        self.trim();
+    }
+
     /// Forgets what is too old.
     pub(super) fn expire(&mut self, now: Wall) {
         let age_ms = self.bounds.age_ms;
@@ -79,13 +89,17 @@ impl History {
         self.head += 1;
         self.newest = at;
         self.entries.push_back(Entry { at, bytes, key });
+        self.trim();
+        self.head
+    }
+
+    fn trim(&mut self) {
         if self.bounds.age_ms == 0 {
             self.entries.clear();
         }
         while self.entries.len() > self.bounds.count || self.bytes() > self.bounds.bytes {
             self.entries.pop_front();
         }
-        self.head
     }
 
     /// Whether a client at this position can be brought to the head; `slack` is a mistake.

@@ -48,8 +48,6 @@ pub(crate) struct Model {
     /// What each connection that is inside has to hear next.
     ears: BTreeMap<Who, u64>,
     freed: bool,
-    /// Whoever does not keep up is closed, whatever is remembered.
-    closes: bool,
     /// Planted, to see whether it is found.
     flaw: Option<Flaw>,
 }
@@ -59,10 +57,9 @@ impl Model {
     pub(crate) fn new(workers: usize, bounds: Bounds, slow: SlowConsumer) -> Self {
         Self {
             history: History::new(bounds),
-            sides: vec![Side::default(); workers],
+            sides: vec![Side::new(slow); workers],
             ears: BTreeMap::new(),
             freed: false,
-            closes: slow == SlowConsumer::Close,
             flaw: None,
         }
     }
@@ -98,6 +95,10 @@ impl Model {
                 self.history.shed(from)?;
                 Ok(Step::Shed { from })
             }
+            Step::Rebounded { bounds } => {
+                self.history.rebound(bounds);
+                Ok(Step::Rebounded { bounds })
+            }
             Step::Remembers { .. } => Ok(Step::Remembers { from: self.history.from() }),
             Step::AskedToJoin { who, request, since, .. } => {
                 let mut made = step.clone();
@@ -112,6 +113,10 @@ impl Model {
             Step::Freed { now } => self.free(now),
             Step::Joined { who, request, seat } => self.join(who, request, seat),
             Step::Left { who, request, .. } => self.leave(who, request),
+            Step::Ruled { worker, slow_consumer } => {
+                self.side(worker)?.slow_consumer = slow_consumer;
+                Ok(Step::Ruled { worker, slow_consumer })
+            }
             Step::Skipped { worker, .. } => self.side(worker)?.skip(worker),
             Step::Gathered { worker, .. } => self.side(worker)?.gather(worker),
             Step::Offered { to, taken, .. } => self.offer(to, taken),
@@ -279,8 +284,7 @@ impl Model {
 
     fn lose(&mut self, member: Spot) -> Result<Step, Objection> {
         let oldest = self.history.from();
-        let closes = self.closes;
-        let (who, by_policy) = self.side(member.worker)?.lose(member, closes)?;
+        let (who, by_policy) = self.side(member.worker)?.lose(member)?;
         match self.ears.get(&who) {
             Some(_) if by_policy => Ok(Step::Lost { member }),
             Some(&next) if next < oldest => Ok(Step::Lost { member }),

@@ -6,6 +6,7 @@ use super::{
     broken,
 };
 use crate::{
+    protocol::room_rules::SlowConsumer,
     room::{
         WorkerIndex,
         member::Cursor,
@@ -84,9 +85,16 @@ pub(super) struct Side {
     pub(super) batch: usize,
     /// Somebody was offered them.
     pub(super) handing: bool,
+    /// What becomes of members that do not keep up.
+    pub(super) slow_consumer: SlowConsumer,
 }
 
 impl Side {
+    /// Nobody is there.
+    pub(super) fn new(slow_consumer: SlowConsumer) -> Self {
+        Self { slow_consumer, ..Self::default() }
+    }
+
     /// The seat of `who` that is neither given up nor being left.
     pub(super) fn seat_of(&mut self, who: Who) -> Option<&mut Seat> {
         self.seats.iter_mut().find(|seat| seat.who == who && seat.leave.is_none() && !seat.gone)
@@ -314,7 +322,8 @@ impl Side {
 
     /// Who has to go, and whether that is because of the room's policy for members that do not
     /// keep up, not because the history no longer covers it.
-    pub(super) fn lose(&mut self, spot: Spot, closes: bool) -> Result<(Who, bool), Objection> {
+    pub(super) fn lose(&mut self, spot: Spot) -> Result<(Who, bool), Objection> {
+        let closes = self.slow_consumer == SlowConsumer::Close;
         let seat = self.seat_at(spot)?;
         let (who, gone) = (seat.who, seat.gone);
         let member = seat.member.as_mut().ok_or(Impossible("its join waits"))?;

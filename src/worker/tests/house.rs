@@ -25,9 +25,10 @@ use crate::{
     session::Rules,
     worker::{
         CONTROLS, Control, Place, Receiving, Reception, Worker, clock::Clock, core::Core,
-        turn::Pace, visit::Visit,
+        reload::Reload, turn::Pace, visit::Visit,
     },
 };
+use parking_lot::Mutex;
 use serde_json::Value;
 use std::{
     cell::{Cell, RefCell},
@@ -150,6 +151,8 @@ pub(super) struct House {
     workers: RefCell<Vec<JoinHandle<()>>>,
     tasks: RefCell<Vec<JoinHandle<()>>>,
     next: Cell<usize>,
+    /// Those in force.
+    rules: Arc<Mutex<RoomRules>>,
     /// Holds what the rooms did against the model.
     pub(super) replay: RefCell<Replay>,
 }
@@ -165,8 +168,9 @@ impl Reception for NoDoor {
 
 impl House {
     fn build(plan: Plan) -> Self {
-        let rooms = plan.rooms.clone();
-        let history = move |room: &RoomName| rooms.terms(room.borrowed()).history;
+        let rules = Arc::new(Mutex::new(plan.rooms.clone()));
+        let newest = Arc::clone(&rules);
+        let history = move |room: &RoomName| newest.lock().terms(room.borrowed()).history;
         let broker = MemoryBroker::with_bounds(history, Epochs::seeded(1));
         let broker = match plan.memory_bytes {
             Some(cap) => broker.capped(cap),
@@ -210,8 +214,30 @@ impl House {
             workers: workers.into(),
             tasks: RefCell::default(),
             next: Cell::new(0),
+            rules,
             replay,
         }
+    }
+
+    /// Puts other terms into force, as a server does; back once everybody goes by them.
+    pub(super) async fn reload(&self, change: impl FnOnce(&mut Plan)) {
+        let mut plan = self.plan.clone();
+        change(&mut plan);
+        // What was done until here was done by the old ones.
+        self.check_steps();
+        self.replay.borrow_mut().rules = plan.rooms.clone();
+        *self.rules.lock() = plan.rooms.clone();
+        let terms = plan.terms();
+        let (done, mut all_done) = mpsc::channel(1);
+        for control in self.controls.iter() {
+            let reload = Reload { terms: Arc::clone(&terms), done: done.clone() };
+            control.send(Control::Reload(reload)).await.expect("a worker");
+        }
+        drop(done);
+        assert_eq!(all_done.recv().await, None);
+        let relay = &self.shared.relay;
+        let now = self.cores[0].borrow().clock().now().wall;
+        relay.rebound(&relay.all_rooms(), |room| plan.rooms.terms(room).history, now);
     }
 
     /// Milliseconds since the beginning.
@@ -339,7 +365,8 @@ impl House {
             return;
         }
         let rules = self.plan.rooms.rules().iter().map(|rule| rule.terms);
-        let all = rules.chain([*self.plan.rooms.otherwise()]);
+        let newest = *self.rules.lock().otherwise();
+        let all = rules.chain([*self.plan.rooms.otherwise(), newest]);
         let age_ms = all.map(|terms| terms.history.age_ms).max().unwrap_or_default();
         // A wall clock may have been set back.
         wait(age_ms + 2_000 + Clock::set_back_ms()).await;

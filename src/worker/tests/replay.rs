@@ -20,7 +20,8 @@ const SHOWN: usize = 40;
 #[derive(Debug)]
 pub(super) struct Replay {
     workers: usize,
-    rules: RoomRules,
+    /// Of rooms that open from now on.
+    pub(super) rules: RoomRules,
     capped: bool,
     rooms: HashMap<RoomId, Room>,
     by_name: HashMap<RoomName, RoomId>,
