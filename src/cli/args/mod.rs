@@ -159,7 +159,8 @@ Every key can come from the environment instead: VESTIBULE_ and its path joined 
 with numbers for lists. Flags go over the environment, and that over the file.
   VESTIBULE_ROOMS__DEFAULT=open VESTIBULE_ISSUER__0__SECRET_FILE=secret vestibule serve
 
-SIGTERM and SIGINT tell clients to come back, then stop the server.";
+SIGTERM and SIGINT tell clients to come back, then stop the server. SIGHUP reads the
+configuration again, without dropping anybody.";
 
 #[derive(Args, Debug)]
 #[command(after_help = DEV_HELP)]
