@@ -1,20 +1,20 @@
 //! What ends a server before it is told to, and what ends with it.
 
-use super::{Crew, RunError, Server, Settings, Site};
+use super::{Crew, NotServing, RunError, Server, Settings, Site};
 use crate::{
     protocol::{
         client_message::Token,
         identity::{Identity, Login, Signer},
         time::Wall,
     },
-    token::{House, Upkeep, Verification, Verifier},
+    token::{ClaimFault, House, Upkeep, Verification, Verifier},
 };
 use futures_util::{SinkExt, StreamExt};
 use std::{future::pending, net::SocketAddr, sync::Arc, time::Duration};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
-    sync::Semaphore,
+    sync::{Semaphore, oneshot},
     task::{JoinHandle, yield_now},
     time::timeout,
 };
@@ -158,4 +158,69 @@ async fn a_server_that_is_dropped_leaves_no_workers_behind() {
     drop(controls);
     let ends = timeout(PATIENCE, ends.collect::<Vec<_>>()).await.expect("their end in time");
     assert_eq!(ends, [Ok(()), Ok(())]);
+}
+
+/// Gives a permit when it is dropped.
+struct Leaving(Arc<Semaphore>);
+
+impl Drop for Leaving {
+    fn drop(&mut self) {
+        self.0.add_permits(1);
+    }
+}
+
+#[tokio::test]
+async fn a_handle_exchanges_the_verifier_and_its_upkeep_and_drops_nobody() {
+    let over = Arc::new(Semaphore::new(0));
+    let ends = Arc::clone(&over);
+    let first = Keeper(Box::new(move |house| {
+        let leaving = Leaving(Arc::clone(&ends));
+        Box::pin(async move {
+            let _leaving = leaving;
+            house.ready();
+            pending().await
+        })
+    }));
+    let server = Server::bind(Settings { workers: 2, ..Settings::new(Arc::new(first)) });
+    let server = server.expect("a port");
+    let (addr, handle) = (server.local_addr().expect("an address"), server.handle());
+    let (stop, stopped) = oneshot::channel::<()>();
+    let running = tokio::spawn(server.run(async move {
+        let _ = stopped.await;
+    }));
+    let enter = async || {
+        let stream = TcpStream::connect(addr).await.expect("a connection");
+        let (mut socket, _) = client_async(format!("ws://{addr}/ws"), stream).await.expect("101");
+        socket.send(Message::text(r#"{"type":"auth","payload":"t"}"#)).await.expect("sent");
+        let hello = socket.next().await.expect("a message").expect("no fault");
+        (socket, hello.to_text().is_ok_and(|text| text.contains("auth_ok")))
+    };
+    let (mut old, let_in) = enter().await;
+    assert!(let_in);
+    // Nobody passes the second one, which is ready, too.
+    handle.reload(Settings::new(Arc::new(Closed))).await.expect("a server that serves");
+    let gone = timeout(PATIENCE, over.acquire()).await.expect("the old upkeep ends in time");
+    gone.expect("never closed").forget();
+    assert!(is_ready(addr).await);
+    assert!(!enter().await.1, "the new verifier judges");
+    old.send(Message::text(r#"{"type":"ping"}"#)).await.expect("sent");
+    let pong = timeout(PATIENCE, old.next()).await.expect("in time").expect("a message");
+    assert!(pong.expect("no fault").to_text().is_ok_and(|text| text.contains("pong")));
+    handle.end_sessions(vec![Signer::from_number(7)]).await.expect("a server that serves");
+    let error = timeout(PATIENCE, old.next()).await.expect("in time").expect("a message");
+    assert!(error.expect("no fault").to_text().is_ok_and(|text| text.contains("token_invalid")));
+    stop.send(()).expect("a server that runs");
+    let ended = timeout(PATIENCE, running).await.expect("in time").expect("no panic");
+    assert!(ended.is_ok(), "{ended:?}");
+    let late = handle.reload(Settings::new(Arc::new(Closed))).await;
+    assert_eq!(late, Err(NotServing));
+}
+
+/// Lets nobody in.
+struct Closed;
+
+impl Verifier for Closed {
+    fn verify(&self, _: Token<'_>, _: Wall) -> Verification {
+        Verification::Done(Err(ClaimFault::Issuer.into()))
+    }
 }
