@@ -1,0 +1,3 @@
+//! The `vestibule-bench` command.
+
+fn main() {}
