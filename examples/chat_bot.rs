@@ -83,7 +83,8 @@ async fn chat(args: &Args, signer: &Signer) -> Result<(), Error> {
                     line.publish(&message.room, &answer)?;
                 }
             }
-            Event::Published(_) => {}
+            // It asks for no history.
+            Event::Published(_) | Event::History(_) | Event::HistoryRefused { .. } => {}
             Event::Removed { room, code } => println!("* out of {room}: {code}"),
             Event::Unpublished { refused, .. } => println!("* {refused}"),
             Event::Interrupted { error, wait } => {

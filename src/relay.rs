@@ -4,6 +4,7 @@
 //! that have members there before the mutex is free again: the order of the log is the order that
 //! every worker sees. Nothing is delivered that is not committed.
 
+mod aside;
 mod notes;
 mod rebound;
 mod shelf;
@@ -15,7 +16,7 @@ use crate::{
     broker::{Broker, Delivery, Draft, Epoch, Log, Memory, Publishing, ReadBudget},
     protocol::{client_message::Since, room_name::RoomName, time::Wall},
     room::{
-        ConnKey, Gap, Inbox, Item, JoinTicket, LeaveTicket, Registry, Restart, Room, WorkerIndex,
+        ConnKey, Gap, Inbox, Item, JoinTicket, Registry, Restart, Room, Ticket, WorkerIndex,
         inbox::{Addressed, Credit, INBOX_BYTES},
         trace::{Step, note},
     },
@@ -163,7 +164,7 @@ impl Relay {
     /// Queues a leave behind all that was published before. The member counts until it takes
     /// effect: the room cannot be freed, and be joined anew, while an answer is on its way.
     pub(crate) fn leave(&self, caller: Caller, room: &Arc<SharedRoom>) {
-        let ticket = LeaveTicket { connection: caller.connection, request: caller.request };
+        let ticket = Ticket { connection: caller.connection, request: caller.request };
         let core = room.lock();
         notes::leave(room, caller);
         let wake = self.push(caller.worker, room, Item::Leave(ticket));

@@ -167,6 +167,9 @@ fn limits_of_the_core() -> BTreeMap<&'static str, u64> {
         ("epoch_chars", limits::EPOCH_CHARS as u64),
         ("ping_bytes", limits::PING_BYTES as u64),
         ("info_bytes", limits::INFO_BYTES as u64),
+        ("page_messages", limits::PAGE_MESSAGES.into()),
+        ("page_messages_max", limits::PAGE_MESSAGES_MAX.into()),
+        ("page_bytes", limits::PAGE_BYTES as u64),
         ("integer_max", limits::INTEGER_MAX),
         ("reason_bytes", limits::REASON_BYTES as u64),
     ]);
@@ -259,7 +262,7 @@ fn the_state_table_is_that_of_the_code() {
 }
 
 /// Types of optional features that this version of the server does not speak yet.
-const NOT_SPOKEN: [&str; 4] = ["history", "presence", "member_joined", "member_left"];
+const NOT_SPOKEN: [&str; 3] = ["presence", "member_joined", "member_left"];
 
 #[test]
 fn the_index_of_messages_and_the_pages_agree() {
@@ -359,7 +362,12 @@ fn understood(message: &ClientMessage<'_>, said: &Map<String, Value>) -> Map<Str
             ("ping", vec![("payload", payload.as_ref().map(|text| text.as_ref().into()))])
         }
         Body::Pong => ("pong", vec![]),
-        Body::History => ("history", kept(&["room", "before", "limit"])),
+        Body::History { room, range } => {
+            let before = range.before.map(Value::from);
+            // Absent is a number, too.
+            let limit = said.get("limit").map(|_| range.limit.into());
+            ("history", vec![("room", some(room.as_str())), ("before", before), ("limit", limit)])
+        }
         Body::Presence => ("presence", kept(&["room"])),
         Body::Unknown => ("unknown", vec![]),
     };
@@ -445,6 +453,7 @@ fn said_by_the_server() -> Vec<ServerMessage<'static>> {
     let (red, white) = ("k3Jd9aQx", "w0Pz7mVb");
     let left = |id, code| ServerMessage::Left { id, room: ROOM.into(), code };
     let (bob, info) = (text("bob"), text(r#"{"name":"Bob"}"#));
+    let bob_again = bob.clone();
     vec![
         auth_ok(None, "bXq0wK5sT2mYv8Zr", 3_600_000, AT_MS + 3_600_000),
         auth_ok(None, "Zp7LrW1cN4uHd6Ef", 3_590_000, AT_MS + 3_600_000),
@@ -463,6 +472,15 @@ fn said_by_the_server() -> Vec<ServerMessage<'static>> {
         message(43, bob.clone(), 9_000, r#"{"text":"are you still there?"}"#, |_| ()),
         message(43, bob, 200, "[1,2.50,null]", |it| it.info = info),
         message(44, None, 300, r#""maintenance at noon""#, |_| ()),
+        emitted("13"),
+        message(0, bob_again, 400, r#"{"typing":true}"#, |it| it.seq = None),
+        ServerMessage::History {
+            id: text("11"),
+            room: ROOM.into(),
+            epoch: red.into(),
+            messages: vec![remembered()],
+            more: false,
+        },
         ServerMessage::Ping,
         ServerMessage::Pong { id: None, payload: text("awake?") },
         ServerMessage::Reconnect { after_ms: 7_400, reason: CloseCode::Restart.name() },
@@ -498,7 +516,7 @@ fn auth_ok(
         expires_at_ms,
         limits: SessionLimits::default(),
         leeway_ms: 5_000,
-        features: &["recovery", "room_token", "refresh"],
+        features: &["recovery", "history", "ephemeral", "room_token", "refresh"],
     }))
 }
 
@@ -514,6 +532,18 @@ fn joined(
 fn ack(id: &'static str, duplicate: bool) -> ServerMessage<'static> {
     let position = Some(Position { epoch: "k3Jd9aQx".into(), seq: 42 });
     ServerMessage::Ack { id: id.into(), room: ROOM.into(), position, at_ms: AT_MS + 123, duplicate }
+}
+
+fn emitted(id: &'static str) -> ServerMessage<'static> {
+    let (id, room) = (id.into(), ROOM.into());
+    ServerMessage::Ack { id, room, position: None, at_ms: AT_MS + 400, duplicate: false }
+}
+
+/// A message as a `history` holds it.
+fn remembered() -> Cow<'static, str> {
+    let mut json = Vec::new();
+    message(41, text("bob"), 0, r#""hi""#, |_| ()).encode(&mut json);
+    String::from_utf8(json).expect("messages are UTF-8").into()
 }
 
 fn message(

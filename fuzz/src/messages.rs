@@ -69,7 +69,14 @@ fn told(message: &ClientMessage<'_>) -> String {
             "ping"
         }
         Body::Pong => "pong",
-        Body::History => "history",
+        Body::History { room, range } => {
+            set("room", room.as_str().into());
+            if let Some(before) = range.before {
+                set("before", before.into());
+            }
+            set("limit", range.limit.into());
+            "history"
+        }
         Body::Presence => "presence",
         Body::Unknown => "none that is known",
     };

@@ -36,6 +36,8 @@ macro_rules! broker_contract {
             what_is_held_is_booked_and_given_back
             shedding_is_only_trimming
             the_oldest_message_says_when_there_is_something_to_forget
+            pages_go_back_without_a_gap
+            what_is_dated_takes_no_number_and_holds_time_back
             behaves_like_a_list
         }
     };
@@ -108,6 +110,12 @@ impl<L: Log> Room<L> {
         let mut out = Vec::new();
         self.log.after(seq, until, budget, &mut out)?;
         Ok(out.iter().map(|delivery| delivery.seq).collect())
+    }
+
+    fn page(&self, before: Option<u64>, budget: ReadBudget) -> (Vec<u64>, bool) {
+        let mut out = Vec::new();
+        let more = self.log.before(before, budget, &mut out);
+        (out.iter().map(|delivery| delivery.seq).collect(), more)
     }
 
     fn covers(&self, seq: u64) -> bool {
@@ -406,4 +414,42 @@ pub(super) fn the_oldest_message_says_when_there_is_something_to_forget<B: Broke
     assert_eq!(room.log.forgets_at(), Some(wall(1_600)));
     room.log.expire(wall(1_600));
     assert_eq!(room.log.forgets_at(), None);
+}
+
+pub(super) fn pages_go_back_without_a_gap<B: Broker>(make: &impl Fn(HistoryBounds) -> B) {
+    let mut room = Room::open(&make(bounds(5, 1_000_000, 100_000)));
+    assert_eq!(room.page(None, AMPLE), (vec![], false));
+    let frame = room.commit(1_000).frame.len();
+    room.fill(8, 1_000);
+    assert_eq!(room.page(None, AMPLE), (vec![5, 6, 7, 8, 9], false));
+    for (before, seqs) in [(9, vec![5, 6, 7, 8]), (6, vec![5]), (5, vec![]), (0, vec![])] {
+        assert_eq!(room.page(Some(before), AMPLE), (seqs, false), "before {before}");
+    }
+    assert_eq!(room.page(Some(u64::MAX), AMPLE).0.len(), 5, "above the head is the newest");
+    let few = ReadBudget { frames: 2, ..AMPLE };
+    assert_eq!(room.page(None, few), (vec![8, 9], true));
+    assert_eq!(room.page(Some(8), few), (vec![6, 7], true));
+    assert_eq!(room.page(Some(6), few), (vec![5], false));
+    assert_eq!(room.page(Some(7), few), (vec![5, 6], false), "exactly all that is left");
+    let bytes = |bytes| room.page(None, ReadBudget { frames: 9, bytes });
+    assert_eq!(bytes(frame * 3), (vec![7, 8, 9], true));
+    assert_eq!(bytes(frame * 3 - 1), (vec![8, 9], true));
+    assert_eq!(bytes(0), (vec![9], true), "one at least");
+    assert_eq!(bytes(frame * 5), (vec![5, 6, 7, 8, 9], false));
+    let mut out = vec![room.commit(1_000)];
+    assert!(room.log.before(Some(9), few, &mut out));
+    assert_eq!(out.iter().map(|it| it.seq).collect::<Vec<_>>(), [10, 7, 8], "appended");
+}
+
+pub(super) fn what_is_dated_takes_no_number_and_holds_time_back<B: Broker>(
+    make: &impl Fn(HistoryBounds) -> B,
+) {
+    let mut room = Room::open(&make(HistoryBounds::default()));
+    assert_eq!(room.log.date(wall(500)), wall(500));
+    assert_eq!((room.log.head(), room.log.remembers(wall(500))), (0, None));
+    assert_eq!(committed(room.publish("ada", None, "1", 400)).0, Receipt { seq: 1, at_ms: 500 });
+    assert_eq!(room.log.date(wall(450)), wall(500));
+    assert_eq!(committed(room.publish("ada", None, "1", 600)).0.at_ms, 600);
+    assert_eq!(room.log.date(wall(550)), wall(600));
+    assert_eq!(room.read(0, 9, AMPLE), Ok(vec![1, 2]));
 }

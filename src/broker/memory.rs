@@ -70,7 +70,7 @@ impl Broker for MemoryBroker {
 pub struct MemoryLog {
     epoch: Epoch,
     head: u64,
-    /// When `head` was committed.
+    /// When something last happened: `at_ms` never decreases.
     newest: Wall,
     /// How long a key counts.
     window_ms: u64,
@@ -130,6 +130,30 @@ impl Log for MemoryLog {
             out.push(record.delivery.clone());
         }
         Ok(())
+    }
+
+    fn before(&self, before: Option<u64>, budget: ReadBudget, out: &mut Vec<Delivery>) -> bool {
+        let first = out.len();
+        let mut bytes = 0_usize;
+        let mut wanted = self.ring.below(before.unwrap_or(u64::MAX));
+        let mut more = false;
+        for (count, record) in wanted.by_ref().enumerate() {
+            bytes = bytes.saturating_add(record.delivery.max_frame_bytes());
+            more = count > 0 && (count >= budget.frames || bytes > budget.bytes);
+            if more {
+                break;
+            }
+            out.push(record.delivery.clone());
+        }
+        if let Some(page) = out.get_mut(first..) {
+            page.reverse();
+        }
+        more
+    }
+
+    fn date(&mut self, now: Wall) -> Wall {
+        self.newest = now.max(self.newest);
+        self.newest
     }
 
     fn expire(&mut self, now: Wall) {

@@ -91,6 +91,15 @@ pub trait Log: Send + fmt::Debug {
         out: &mut Vec<Delivery>,
     ) -> Result<(), Gap>;
 
+    /// Appends the newest messages below `before` (`None`: of all) to `out`, ascending and without
+    /// a gap, as many as fit into `budget`, and at least one if there is any. Returns whether the
+    /// log remembers older ones.
+    fn before(&self, before: Option<u64>, budget: ReadBudget, out: &mut Vec<Delivery>) -> bool;
+
+    /// Dates something at `now` that gets no number and is not remembered. It counts for the
+    /// monotone time of what follows.
+    fn date(&mut self, now: Wall) -> Wall;
+
     /// Forgets what is too old at `now`. Publishing does so too: this is for quiet rooms.
     fn expire(&mut self, now: Wall);
 

@@ -164,6 +164,13 @@ impl<S: BuildHasher> Ring<S> {
         self.records.iter().skip(usize::try_from(skip).unwrap_or(usize::MAX))
     }
 
+    /// The records below number `seq`, the newest first.
+    pub(super) fn below(&self, seq: u64) -> impl Iterator<Item = &Record> {
+        let count = seq.saturating_sub(self.oldest().unwrap_or(seq));
+        let count = usize::try_from(count).unwrap_or(usize::MAX).min(self.records.len());
+        self.records.range(..count).rev()
+    }
+
     fn get(&self, seq: u64) -> Option<&Record> {
         let index = seq.checked_sub(self.oldest()?)?;
         self.records.get(usize::try_from(index).ok()?)

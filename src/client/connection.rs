@@ -157,6 +157,21 @@ impl Sender {
         self.text(encoded(message.to_json())?).await
     }
 
+    /// Asks for up to `limit` (1 to 100) messages that a room remembers, the newest ones below
+    /// `before`.
+    ///
+    /// # Errors
+    /// As [`Sender::auth`].
+    pub async fn history(
+        &mut self,
+        room: &str,
+        before: Option<u64>,
+        limit: u32,
+        id: Option<&str>,
+    ) -> Result<(), Error> {
+        self.text(encoded(request::history(room, before, limit, id))?).await
+    }
+
     /// Asks for a `pong`.
     ///
     /// # Errors

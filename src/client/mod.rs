@@ -31,8 +31,8 @@ mod tests;
 mod watch;
 
 pub use crate::protocol::server_message::{
-    AckReceived, AuthOkReceived, ErrorReceived, JoinedReceived, LeftReceived, MessageReceived,
-    Received,
+    AckReceived, AuthOkReceived, ErrorReceived, HistoryReceived, JoinedReceived, LeftReceived,
+    MessageReceived, Received,
 };
 pub use backoff::{BASE, Backoff, CAP, STABLE};
 pub use connection::{Receiver, Sender};
@@ -180,6 +180,26 @@ impl Client {
             return Err(unexpected("message", &received));
         };
         Ok(ack)
+    }
+
+    /// What a room remembers: up to `limit` (1 to 100) messages, the newest ones below `before`.
+    /// To go further back, ask again before the first one as long as there is `more`.
+    ///
+    /// # Errors
+    /// [`Error::Refused`] if the server refuses.
+    pub async fn history(
+        &mut self,
+        room: &str,
+        before: Option<u64>,
+        limit: u32,
+    ) -> Result<HistoryReceived, Error> {
+        let id = self.next_id();
+        let sent = self.sender.history(room, before, limit, Some(&id)).await;
+        let received = self.answer(sent, Some(&id), "answer to `history`").await?;
+        let Received::History(history) = received else {
+            return Err(unexpected("history", &received));
+        };
+        Ok(*history)
     }
 
     /// The next message, those first that arrived while a request waited for its answer.

@@ -2,9 +2,9 @@
 //! message of each room and hands over every message once.
 
 use super::{
-    AckReceived, AuthOkReceived, BoxError, Client, Error, ErrorReceived, JoinedReceived,
-    MessageReceived, Options, Publish, Received, Refused, Since, backoff::random, request,
-    retry::Retry,
+    AckReceived, AuthOkReceived, BoxError, Client, Error, ErrorReceived, HistoryReceived,
+    JoinedReceived, MessageReceived, Options, Publish, Received, Refused, Since, backoff::random,
+    request, retry::Retry,
 };
 use serde::Serialize;
 use serde_json::value::RawValue;
@@ -16,6 +16,8 @@ use tokio::time::sleep_until;
 
 /// Publishes without an `ack` that are kept to be sent again.
 pub const UNACKED: usize = 64;
+/// What the `id` of a `history` begins with.
+const HISTORY: &str = "history-";
 
 /// What a [`Reconnecting`] client tells its program.
 #[derive(Debug)]
@@ -39,6 +41,15 @@ pub enum Event {
     Published(AckReceived),
     /// A message that the server will not take; it is not sent again.
     Unpublished {
+        /// Which room.
+        room: String,
+        /// Why.
+        refused: Refused,
+    },
+    /// What a room remembers, as [`Reconnecting::history`] asked.
+    History(Box<HistoryReceived>),
+    /// The server does not tell it.
+    HistoryRefused {
         /// Which room.
         room: String,
         /// Why.
@@ -143,6 +154,17 @@ impl<T: AsyncFnMut() -> Result<String, BoxError>> Reconnecting<T> {
         self.unacked.retain(|message| message.room != room);
     }
 
+    /// Asks for up to `limit` (1 to 100) messages that a joined room remembers, the newest ones
+    /// below `before`. [`Event::History`] or [`Event::HistoryRefused`] is the answer, unless the
+    /// connection is lost before it: nothing is asked again.
+    pub fn history(&mut self, room: &str, before: Option<u64>, limit: u32) {
+        if self.rooms.get(room).is_some_and(|place| place.joined) {
+            self.last_id += 1;
+            let id = format!("{HISTORY}{}", self.last_id);
+            self.outgoing.extend(request::history(room, before, limit, Some(&id)).ok());
+        }
+    }
+
     /// Publishes `payload`, as soon as one is in the room.
     ///
     /// # Errors
@@ -245,6 +267,7 @@ impl<T: AsyncFnMut() -> Result<String, BoxError>> Reconnecting<T> {
                 Ok(at.and_then(|at| self.unacked.remove(at)).map(|_| Event::Published(ack)))
             }
             Received::Left(left) => Ok(self.left(left.room, left.code)),
+            Received::History(history) => Ok(Some(Event::History(history))),
             Received::Error(fault) if !fault.fatal => Ok(self.refused(*fault)),
             Received::AuthExpiring { .. } => {
                 // Without a newer token the session ends with 4412, and the next one asks again.
@@ -314,6 +337,10 @@ impl<T: AsyncFnMut() -> Result<String, BoxError>> Reconnecting<T> {
 
     fn refused(&mut self, fault: ErrorReceived) -> Option<Event> {
         let id = fault.id.clone()?;
+        if id.starts_with(HISTORY) {
+            let room = fault.room.clone()?;
+            return Some(Event::HistoryRefused { room, refused: Refused::from(&fault) });
+        }
         if let Some(at) = self.unacked.iter().position(|message| message.key == id) {
             let message = self.unacked.remove(at)?;
             return Some(Event::Unpublished { room: message.room, refused: Refused::from(&fault) });

@@ -74,6 +74,10 @@ struct Frame<'a> {
     idempotency_key: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     ephemeral: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    before: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    limit: Option<u32>,
 }
 
 impl Frame<'_> {
@@ -86,6 +90,8 @@ impl Frame<'_> {
             payload: None,
             idempotency_key: None,
             ephemeral: None,
+            before: None,
+            limit: None,
         }
     }
 }
@@ -106,6 +112,16 @@ pub(super) fn join(
 
 pub(super) fn leave(room: &str, id: Option<&str>) -> serde_json::Result<String> {
     serde_json::to_string(&Frame { id, room: Some(room), ..Frame::new("leave") })
+}
+
+pub(super) fn history(
+    room: &str,
+    before: Option<u64>,
+    limit: u32,
+    id: Option<&str>,
+) -> serde_json::Result<String> {
+    let (room, limit) = (Some(room), Some(limit));
+    serde_json::to_string(&Frame { id, room, before, limit, ..Frame::new("history") })
 }
 
 pub(super) fn ping(id: Option<&str>) -> serde_json::Result<String> {
@@ -130,6 +146,10 @@ mod tests {
         );
         assert_eq!(join("lobby", None, None).unwrap(), r#"{"type":"join","room":"lobby"}"#);
         assert_eq!(leave("lobby", None).unwrap(), r#"{"type":"leave","room":"lobby"}"#);
+        assert_eq!(
+            history("lobby", Some(7), 20, Some("1")).unwrap(),
+            r#"{"type":"history","id":"1","room":"lobby","before":7,"limit":20}"#
+        );
         assert_eq!(ping(Some("2")).unwrap(), r#"{"type":"ping","id":"2"}"#);
     }
 

@@ -69,6 +69,7 @@ impl Connection {
             }
             Action::Evict { room } => self.seats.evict(room.borrowed(), self.key, desk),
             Action::Publish { .. } => self.publish(&action, desk),
+            Action::History { key, room, range } => self.look_back(key, &room, range, desk),
             Action::Cut => self.transport.cut(),
             Action::Close { code, retry_after_ms } => self.close(code, retry_after_ms, desk),
             Action::EchoClose(code) => {
@@ -85,7 +86,9 @@ impl Connection {
     }
 
     fn publish(&mut self, action: &Action<'_>, desk: &mut Desk) {
-        let Action::Publish { key, room, payload, idempotency_key } = action else { return };
+        let Action::Publish { key, room, payload, idempotency_key, ephemeral } = action else {
+            return;
+        };
         let key = *key;
         let (Some(shared), Some(login)) = (self.seats.room(room.borrowed()), self.session.login())
         else {
@@ -99,6 +102,16 @@ impl Connection {
             payload: payload.text(),
             idempotency_key: idempotency_key.as_ref().map(|key| key.as_str()),
         };
+        if *ephemeral {
+            let event = match desk.shared.relay.emit(shared, &draft, desk.now.wall) {
+                Ok(at) => {
+                    desk.recorder.count(Count::Ephemeral);
+                    Event::Emitted { key, at_ms: at.as_ms() }
+                }
+                Err(why) => Event::PublishFailed { key, why },
+            };
+            return self.step(event, desk);
+        }
         match desk.shared.relay.publish(shared, &draft, desk.now.wall) {
             Ok(published) => {
                 desk.recorder.count(match published.duplicate {
@@ -162,7 +175,7 @@ impl Connection {
         self.wake();
     }
 
-    fn caller(&self, request: RequestKey, desk: &Desk) -> Caller {
+    pub(super) fn caller(&self, request: RequestKey, desk: &Desk) -> Caller {
         Caller { worker: desk.worker, connection: self.key, request, now: desk.now.wall }
     }
 }

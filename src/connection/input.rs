@@ -51,7 +51,7 @@ impl Connection {
     /// While the verdict takes its time a peer may go: what it pipelined is set aside, as far as
     /// there is room for it, to see its FIN.
     fn read_ahead(&mut self, cx: &mut Context<'_>, desk: &mut Desk) {
-        while self.session.awaits_verifier() {
+        while self.session.reads_ahead() {
             let room = READ_BYTES.saturating_sub(self.transport.stash_bytes());
             let into = desk.kit.scratch.get_mut(..room).unwrap_or_default();
             if into.is_empty() {

@@ -5,6 +5,7 @@
 //! the worker's thread, one at a time.
 
 mod act;
+mod aside;
 pub(crate) mod desk;
 mod entrance;
 pub(crate) mod inbound;
@@ -29,11 +30,12 @@ use crate::{
     protocol::{identity::Identity, time::Time},
     relay::SharedRoom,
     room::{
-        ConnKey, JoinTicket, LeaveTicket, RoomId, RoomPlace, Seating,
+        ConnKey, JoinTicket, RoomId, RoomPlace, Seating, Ticket,
         trace::{Step, Who, note},
     },
     session::{Event, Opening, Pulse, RoomRefusal, Rules, Session},
 };
+use aside::Paging;
 use lookups::Lookups;
 use seats::Seats;
 use std::{
@@ -54,6 +56,8 @@ pub(crate) struct Connection {
     seats: Seats,
     /// Boxed: few connections have one under way.
     lookups: Option<Box<Lookups>>,
+    /// A look at a room's history without an answer; boxed for the same reason.
+    paging: Option<Box<Paging>>,
     waker: Option<Waker>,
     /// Whether the task went to sleep without an ear to the stream: the session wanted no input.
     deaf: bool,
@@ -96,6 +100,7 @@ impl Connection {
             transport: Transport::new(stream, policy, outbox_bytes, early.into_vec()),
             seats: Seats::default(),
             lookups: None,
+            paging: None,
             waker: None,
             deaf: false,
             alarm: None,
@@ -234,7 +239,7 @@ impl Connection {
     /// drained, because what is next may be larger than the space above the low mark.
     pub(crate) fn is_hungry(&self) -> bool {
         let outbox = self.transport.outbox();
-        let drained = |at| outbox.is_empty() || outbox.bytes() < at;
+        let drained = |at: u32| outbox.is_empty() || outbox.bytes() < at as usize;
         self.transport.is_open()
             && outbox.below_low_mark()
             && self.seats.behind_at.is_none_or(drained)
@@ -242,7 +247,8 @@ impl Connection {
 
     /// Some room has more for this connection than fits now.
     pub(crate) fn fell_behind(&mut self) {
-        self.seats.behind_at = Some(self.transport.outbox().bytes());
+        let bytes = self.transport.outbox().bytes();
+        self.seats.behind_at = Some(u32::try_from(bytes).unwrap_or(u32::MAX));
     }
 
     /// A join took effect.
@@ -275,7 +281,7 @@ impl Connection {
     }
 
     /// A leave took effect; returns who goes.
-    pub(crate) fn left(&mut self, ticket: LeaveTicket, room: RoomId, desk: &mut Desk) -> Parting {
+    pub(crate) fn left(&mut self, ticket: Ticket, room: RoomId, desk: &mut Desk) -> Parting {
         let parting = self.seats.leave(room, ticket.request);
         self.on_event(Event::Left { key: ticket.request }, desk);
         parting
@@ -360,6 +366,7 @@ impl Connection {
 
     /// Lets rooms go on that wait for this outbox to drain.
     fn feed_members(&mut self, desk: &mut Desk) {
+        self.turn_page(desk);
         if self.is_hungry() && self.seats.behind_at.take().is_some() {
             desk.hungry.extend(self.seats.rooms());
         }

@@ -18,7 +18,7 @@ use std::{mem, sync::Arc};
 pub(super) struct Seats {
     seats: Vec<Seat>,
     /// Some room has more than the outbox took when it held this many bytes.
-    pub(super) behind_at: Option<usize>,
+    pub(super) behind_at: Option<u32>,
 }
 
 /// A member is counted in when it asks to join, has a place when its join took effect, and is
@@ -90,6 +90,11 @@ impl Seats {
     /// Whether a join into `room` is taking effect.
     pub(super) fn is_entering(&mut self, room: RoomId) -> bool {
         self.at(room).any(|seat| seat.spot == Spot::Entering)
+    }
+
+    /// Whether the member of `room` has a place, and is not being taken out.
+    pub(super) fn is_seated(&self, room: RoomId) -> bool {
+        self.rooms().any(|seated| seated == room)
     }
 
     /// The member whose join took effect has its place.

@@ -57,6 +57,10 @@ pub(crate) enum Count {
     Published,
     /// A message was known.
     Duplicate,
+    /// An ephemeral message was passed on.
+    Ephemeral,
+    /// An ephemeral message found no space at a member.
+    EphemeralDropped,
     /// A message was queued for a member.
     Delivery,
     /// A connection fell behind.
@@ -90,6 +94,8 @@ impl Count {
             Self::Received => Metric::Received.cell(0),
             Self::Published => Metric::Published.cell(0),
             Self::Duplicate => Metric::Duplicates.cell(0),
+            Self::Ephemeral => Metric::Ephemerals.cell(0),
+            Self::EphemeralDropped => Metric::EphemeralsDropped.cell(0),
             Self::Delivery => Metric::Deliveries.cell(0),
             Self::CatchUp => Metric::CatchUps.cell(0),
             Self::ReceivedByte => Metric::ReceivedBytes.cell(0),

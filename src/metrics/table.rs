@@ -47,6 +47,8 @@ pub(crate) enum Metric {
     Received,
     Published,
     Duplicates,
+    Ephemerals,
+    EphemeralsDropped,
     Deliveries,
     CatchUps,
     ReceivedBytes,
@@ -265,6 +267,16 @@ pub(crate) const TABLE: &[Row] = &[
         Metric::Duplicates,
         "vestibule_duplicate_messages_total",
         "Publishes that were known by their idempotency key, and acknowledged again.",
+    ),
+    counter(
+        Metric::Ephemerals,
+        "vestibule_ephemeral_messages_total",
+        "Messages that rooms passed on and did not remember.",
+    ),
+    counter(
+        Metric::EphemeralsDropped,
+        "vestibule_ephemeral_drops_total",
+        "Times that such a message found no space in the queue of a member, and was left out.",
     ),
     counter(
         Metric::Deliveries,

@@ -19,6 +19,8 @@ fn counts() -> Vec<Count> {
         Count::Received,
         Count::Published,
         Count::Duplicate,
+        Count::Ephemeral,
+        Count::EphemeralDropped,
         Count::Delivery,
         Count::CatchUp,
         Count::ReceivedByte,

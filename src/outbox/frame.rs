@@ -88,14 +88,18 @@ impl Frame {
     }
 
     /// The bytes behind the header.
-    #[cfg(test)]
     pub(crate) fn payload(&self) -> &[u8] {
-        let header = match self.0[1] {
-            126 => 4,
-            127 => 10,
-            _ => 2,
+        let header = match self.0.get(1) {
+            Some(126) => 4,
+            Some(127) => HEADER_BYTES,
+            Some(_) | None => 2,
         };
-        &self.0[header..]
+        self.0.get(header..).unwrap_or_default()
+    }
+
+    /// The text of a text frame.
+    pub(crate) fn as_text(&self) -> Option<&str> {
+        std::str::from_utf8(self.payload()).ok()
     }
 
     fn control(opcode: u8, payload: &[u8]) -> Self {

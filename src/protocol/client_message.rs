@@ -2,83 +2,16 @@
 
 use super::{
     json::{self, JsonFault, Raw},
-    limits::{EPOCH_CHARS, ID_CHARS, PING_BYTES},
+    limits::{EPOCH_CHARS, PAGE_MESSAGES, PAGE_MESSAGES_MAX, PING_BYTES},
     room_name::RoomText,
 };
-use std::{borrow::Cow, fmt};
+use std::borrow::Cow;
 
+mod ids;
 #[cfg(test)]
 mod tests;
 
-/// A text that is no `id` and no `idempotency_key`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct BadId;
-
-impl fmt::Display for BadId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "an id is 1 to {ID_CHARS} characters from 0x20 to 0x7E")
-    }
-}
-
-impl std::error::Error for BadId {}
-
-/// A request's `id`: 1 to 64 characters 0x20 to 0x7E.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct RequestId<'a>(Cow<'a, str>);
-
-impl<'a> RequestId<'a> {
-    /// Parses `text`.
-    ///
-    /// # Errors
-    /// [`BadId`] if it has not the form of an id.
-    pub fn parse(text: impl Into<Cow<'a, str>>) -> Result<Self, BadId> {
-        printable(text.into()).map(Self)
-    }
-
-    /// The id as text.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-
-    /// The id as text, to be echoed.
-    pub fn into_text(self) -> Cow<'a, str> {
-        self.0
-    }
-
-    /// An id that outlives its frame.
-    pub fn into_owned(self) -> RequestId<'static> {
-        RequestId(Cow::Owned(self.0.into_owned()))
-    }
-}
-
-/// An `idempotency_key`; it has the form of an `id`.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct IdempotencyKey<'a>(Cow<'a, str>);
-
-impl<'a> IdempotencyKey<'a> {
-    /// Parses `text`.
-    ///
-    /// # Errors
-    /// [`BadId`] if it has not the form of an id.
-    pub fn parse(text: impl Into<Cow<'a, str>>) -> Result<Self, BadId> {
-        printable(text.into()).map(Self)
-    }
-
-    /// The key as text.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-
-    /// A key that outlives its frame.
-    pub fn into_owned(self) -> IdempotencyKey<'static> {
-        IdempotencyKey(Cow::Owned(self.0.into_owned()))
-    }
-}
-
-fn printable(text: Cow<'_, str>) -> Result<Cow<'_, str>, BadId> {
-    let fits = (1..=ID_CHARS).contains(&text.len());
-    if fits && text.bytes().all(|byte| matches!(byte, 0x20..=0x7E)) { Ok(text) } else { Err(BadId) }
-}
+pub use ids::{BadId, IdempotencyKey, RequestId};
 
 /// `since` of a `join`: where the client stopped.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -94,6 +27,15 @@ impl Since<'_> {
     pub fn into_owned(self) -> Since<'static> {
         Since { epoch: Cow::Owned(self.epoch.into_owned()), seq: self.seq }
     }
+}
+
+/// Which messages a `history` asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Range {
+    /// Only messages with a smaller number; `None` is the newest.
+    pub before: Option<u64>,
+    /// How many at most, from 1 to 100.
+    pub limit: u32,
 }
 
 /// One message of a client.
@@ -149,7 +91,12 @@ pub enum Body<'a> {
     /// `pong`: an answer to the server's text `ping`; needs nothing.
     Pong,
     /// `history`.
-    History,
+    History {
+        /// Which room.
+        room: RoomText<'a>,
+        /// Which part of it.
+        range: Range,
+    },
     /// `presence`.
     Presence,
     /// A type that this server does not know, or only sends itself.
@@ -229,6 +176,8 @@ pub enum MemberOf {
     Message,
     /// `ping`
     Ping,
+    /// `history`
+    History,
 }
 
 /// Parses one text frame.
@@ -237,26 +186,29 @@ pub enum MemberOf {
 /// [`DecodeFault`]: JSON first, then the frame's shape (`id`, `type`), then the members in the
 /// order of their table.
 pub fn decode(text: &str) -> Result<ClientMessage<'_>, DecodeFault<'_>> {
-    let [kind, id, room, payload, since, token, presence, key, ephemeral] = json::object(
-        text,
-        &[
-            "type",
-            "id",
-            "room",
-            "payload",
-            "since",
-            "token",
-            "presence",
-            "idempotency_key",
-            "ephemeral",
-        ],
-    )
-    .map_err(DecodeFault::Json)?;
+    let [kind, id, room, payload, since, token, presence, key, ephemeral, before, limit] =
+        json::object(
+            text,
+            &[
+                "type",
+                "id",
+                "room",
+                "payload",
+                "since",
+                "token",
+                "presence",
+                "idempotency_key",
+                "ephemeral",
+                "before",
+                "limit",
+            ],
+        )
+        .map_err(DecodeFault::Json)?;
     let id = id.map(request_id).transpose()?;
     let Some(kind) = kind.and_then(Raw::as_str) else {
         return Err(DecodeFault::Frame { id, why: "`type` must be there and be a string" });
     };
-    let members = Members { room, payload, since, token, presence, key, ephemeral };
+    let members = Members { room, payload, since, token, presence, key, ephemeral, before, limit };
     match members.body(&kind) {
         Ok(body) => Ok(ClientMessage { id, body }),
         Err((of, Fault::Room)) => Err(DecodeFault::Room { id, of }),
@@ -287,6 +239,8 @@ struct Members<'a> {
     presence: Option<Raw<'a>>,
     key: Option<Raw<'a>>,
     ephemeral: Option<Raw<'a>>,
+    before: Option<Raw<'a>>,
+    limit: Option<Raw<'a>>,
 }
 
 impl<'a> Members<'a> {
@@ -298,7 +252,7 @@ impl<'a> Members<'a> {
             "message" => self.message().map_err(|fault| (MemberOf::Message, fault)),
             "ping" => self.ping().map_err(|fault| (MemberOf::Ping, fault)),
             "pong" => Ok(Body::Pong),
-            "history" => Ok(Body::History),
+            "history" => self.history().map_err(|fault| (MemberOf::History, fault)),
             "presence" => Ok(Body::Presence),
             _ => Ok(Body::Unknown),
         }
@@ -341,6 +295,14 @@ impl<'a> Members<'a> {
         Ok(Body::Ping { payload: payload.transpose()? })
     }
 
+    fn history(self) -> Result<Body<'a>, Fault> {
+        let room = self.room()?;
+        let why = "`before` must be an integer from 0 to 2^53 - 1";
+        let before = self.before.map(|raw| raw.as_integer().ok_or(Fault::Member(why)));
+        let limit = self.limit.map_or(Ok(PAGE_MESSAGES), limit)?;
+        Ok(Body::History { room, range: Range { before: before.transpose()?, limit } })
+    }
+
     fn room(self) -> Result<RoomText<'a>, Fault> {
         let why = "`room` must be there and be a string";
         let room = self.room.and_then(Raw::as_str).ok_or(Fault::Member(why))?;
@@ -358,6 +320,12 @@ fn since(raw: Raw<'_>) -> Result<Since<'_>, Fault> {
     let epoch = epoch.as_str().filter(|epoch| (1..=EPOCH_CHARS).contains(&epoch.chars().count()));
     let (epoch, seq) = epoch.zip(seq.as_integer()).ok_or(Fault::Member(why))?;
     Ok(Since { epoch, seq })
+}
+
+fn limit(raw: Raw<'_>) -> Result<u32, Fault> {
+    let why = "`limit` must be an integer from 1; over 100 means 100";
+    let limit = raw.as_integer().filter(|&limit| limit > 0).ok_or(Fault::Member(why))?;
+    Ok(u32::try_from(limit).map_or(PAGE_MESSAGES_MAX, |limit| limit.min(PAGE_MESSAGES_MAX)))
 }
 
 fn idempotency_key(raw: Raw<'_>) -> Result<IdempotencyKey<'_>, Fault> {

@@ -103,6 +103,12 @@ pub const ID_CHARS: usize = 64;
 pub const EPOCH_CHARS: usize = 32;
 /// The longest `payload` of a text `ping`, in bytes.
 pub const PING_BYTES: usize = 64;
+/// The messages of a `history` answer if no `limit` is given.
+pub const PAGE_MESSAGES: u32 = 50;
+/// The most messages of a `history` answer.
+pub const PAGE_MESSAGES_MAX: u32 = 100;
+/// The most bytes of a `history` answer that holds more than one message.
+pub const PAGE_BYTES: usize = 256 * 1024;
 /// The largest integer, 2^53 - 1.
 pub const INTEGER_MAX: u64 = (1 << 53) - 1;
 /// The longest reason of a Close, in bytes (RFC 6455 5.5).

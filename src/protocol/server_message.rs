@@ -7,8 +7,9 @@ mod encode;
 mod tests;
 
 pub use decode::{
-    AckReceived, AuthOkReceived, Author, ErrorReceived, Heartbeat, JoinedReceived, LeftReceived,
-    Limits, MessageReceived, PongReceived, Received, ReceivedFault, ReconnectReceived,
+    AckReceived, AuthOkReceived, Author, ErrorReceived, Heartbeat, HistoryReceived, JoinedReceived,
+    LeftReceived, Limits, MessageReceived, PongReceived, Received, ReceivedFault,
+    ReconnectReceived,
 };
 
 use super::{close_code::CloseCode, error_code::ErrorCode, limits::SessionLimits};
@@ -61,6 +62,19 @@ pub enum ServerMessage<'a> {
     },
     /// `message`.
     Message(Box<RoomMessage<'a>>),
+    /// `history`.
+    History {
+        /// The request's id.
+        id: Option<Cow<'a, str>>,
+        /// Which room.
+        room: Cow<'a, str>,
+        /// The incarnation of the room's history.
+        epoch: Cow<'a, str>,
+        /// The messages, ascending: each the JSON text of a `message`.
+        messages: Vec<Cow<'a, str>>,
+        /// Whether older ones are remembered.
+        more: bool,
+    },
     /// `ping`, a sign of life for scripts.
     Ping,
     /// `pong`, the answer to a client's `ping`.

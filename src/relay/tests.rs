@@ -163,7 +163,7 @@ fn a_ticket_names_the_position_in_the_order_of_its_worker() {
                 };
                 assert_eq!((ticket.seq, ticket.restart), (seen, restart));
             }
-            Item::Leave(_) => panic!("nobody left"),
+            Item::Leave(_) | Item::LookBack(_) | Item::Ephemeral(..) => panic!("not asked for"),
         }
     }
     assert_eq!(den.lock().workers().collect::<Vec<_>>(), [0]);
@@ -302,7 +302,7 @@ fn every_worker_sees_the_order_of_the_log() {
             .into_iter()
             .filter_map(|item| match item {
                 Item::Deliver(delivery, _) => Some(delivery.seq),
-                Item::Join(_) | Item::Leave(_) => None,
+                Item::Join(_) | Item::Leave(_) | Item::LookBack(_) | Item::Ephemeral(..) => None,
             })
             .collect();
         assert_eq!(seqs, (1..=3 * EACH as u64).collect::<Vec<_>>());

@@ -2,9 +2,9 @@
 
 use super::{
     Room,
-    member::{JoinTicket, LeaveTicket},
+    member::{JoinTicket, Ticket},
 };
-use crate::outbox::Delivery;
+use crate::outbox::{Delivery, Frame};
 use futures_util::task::AtomicWaker;
 use parking_lot::Mutex;
 use std::{
@@ -24,10 +24,14 @@ pub(crate) const INBOX_BYTES: usize = 16 * 1024 * 1024;
 pub(crate) enum Item {
     /// A committed message; the credit was reserved before it had a number.
     Deliver(Delivery, Credit),
+    /// A message that nobody remembers; the credit was reserved.
+    Ephemeral(Frame, Credit),
     /// A member of this worker was counted in. Needs no credit: requests in flight bound it.
     Join(JoinTicket),
     /// A member of this worker asked to leave. Needs no credit either.
-    Leave(LeaveTicket),
+    Leave(Ticket),
+    /// A member of this worker asked for history. Needs no credit either.
+    LookBack(Ticket),
 }
 
 /// An item and the room it is for.

@@ -6,10 +6,13 @@ mod tests;
 use super::{
     Room, WorkerIndex,
     inbox::{Credit, Item},
-    member::{ConnKey, Cursor, JoinTicket, LeaveTicket, Member, RoomPlace},
+    member::{ConnKey, Cursor, JoinTicket, Member, RoomPlace, Ticket},
     trace::{Spot, Step, Who, note},
 };
-use crate::{outbox::Delivery, protocol::room_rules::SlowConsumer};
+use crate::{
+    outbox::{Delivery, Frame},
+    protocol::room_rules::SlowConsumer,
+};
 use slab::Slab;
 use std::{collections::VecDeque, sync::Arc};
 
@@ -27,6 +30,8 @@ pub(crate) trait Audience<L> {
     /// Queues as many of `deliveries` as fit for `to`, the member at `at`, in order, and returns
     /// how many.
     fn offer(&mut self, to: ConnKey, at: RoomPlace, deliveries: &[Delivery]) -> usize;
+    /// Queues a message for `to` that may be lost, if it fits.
+    fn tell(&mut self, to: ConnKey, at: RoomPlace, frame: &Frame);
     /// Whether the outbox of `to` is below its low mark.
     fn is_hungry(&self, to: ConnKey) -> bool;
     /// `member` catches up: serve its room again once it [`is_hungry`](Self::is_hungry).
@@ -53,7 +58,9 @@ pub(crate) trait Audience<L> {
     fn seated(&mut self, member: ConnKey, room: &Room<L>, place: usize);
     /// A leave took effect, everything of the room is queued: answers it and returns the place
     /// that becomes free.
-    fn left(&mut self, ticket: LeaveTicket, room: &Arc<Room<L>>) -> Option<usize>;
+    fn left(&mut self, ticket: Ticket, room: &Arc<Room<L>>) -> Option<usize>;
+    /// Somebody asked for history, and everything before that has taken effect.
+    fn look_back(&mut self, ticket: Ticket, room: &Room<L>);
     /// `member`, which is at `at`, does not keep up, and nothing is left to bridge that: it has to
     /// go.
     fn lost(&mut self, member: ConnKey, at: RoomPlace);
@@ -93,8 +100,16 @@ pub(crate) struct LocalRoom<L> {
 #[derive(Debug, Default)]
 struct Batch {
     deliveries: Vec<Delivery>,
+    /// One that nobody remembers, and then nothing else.
+    ephemeral: Option<Frame>,
     credits: Vec<Credit>,
     place: usize,
+}
+
+impl Batch {
+    fn is_empty(&self) -> bool {
+        self.deliveries.is_empty() && self.ephemeral.is_none()
+    }
 }
 
 impl<L> LocalRoom<L> {
@@ -125,7 +140,7 @@ impl<L> LocalRoom<L> {
 
     /// Whether nobody is in and nothing waits.
     pub(crate) fn is_spent(&self) -> bool {
-        self.members.is_empty() && self.pending.is_empty() && self.batch.deliveries.is_empty()
+        self.members.is_empty() && self.pending.is_empty() && self.batch.is_empty()
     }
 
     /// Whether the member at `place` belongs to `connection`.
@@ -149,7 +164,7 @@ impl<L> LocalRoom<L> {
     /// to do.
     pub(crate) fn serve(&mut self, quantum: &mut usize, audience: &mut impl Audience<L>) -> bool {
         loop {
-            if self.batch.deliveries.is_empty() {
+            if self.batch.is_empty() {
                 let more = self.begin_batch(quantum, audience);
                 self.catch_up(quantum, audience);
                 if !more {
@@ -168,17 +183,26 @@ impl<L> LocalRoom<L> {
     fn begin_batch(&mut self, quantum: &mut usize, audience: &mut impl Audience<L>) -> bool {
         while let Some(item) = self.pending.pop_front() {
             match item {
-                Item::Join(ticket) if self.batch.deliveries.is_empty() && *quantum > 0 => {
+                Item::Join(ticket) if self.batch.is_empty() && *quantum > 0 => {
                     *quantum -= 1;
                     self.join(&ticket, audience);
                 }
-                Item::Leave(ticket) if self.batch.deliveries.is_empty() && *quantum > 0 => {
+                Item::Leave(ticket) if self.batch.is_empty() && *quantum > 0 => {
                     *quantum -= 1;
                     if let Some(place) = audience.left(ticket, &self.room) {
                         self.remove(place);
                     }
                 }
-                Item::Join(_) | Item::Leave(_) => {
+                Item::LookBack(ticket) if self.batch.is_empty() && *quantum > 0 => {
+                    *quantum -= 1;
+                    audience.look_back(ticket, &self.room);
+                }
+                Item::Ephemeral(frame, credit) if self.batch.is_empty() => {
+                    self.batch.ephemeral = Some(frame);
+                    self.batch.credits.push(credit);
+                    break;
+                }
+                Item::Join(_) | Item::Leave(_) | Item::LookBack(_) | Item::Ephemeral(..) => {
                     self.pending.push_front(item);
                     break;
                 }
@@ -203,7 +227,7 @@ impl<L> LocalRoom<L> {
                 }
             }
         }
-        !self.batch.deliveries.is_empty()
+        !self.batch.is_empty()
     }
 
     /// Offers the batch to every live member from the current place on. `false` if the quantum
@@ -221,6 +245,10 @@ impl<L> LocalRoom<L> {
             }
             *quantum -= 1;
             let at = RoomPlace { room: self.room.id(), place };
+            if let Some(frame) = &self.batch.ephemeral {
+                audience.tell(member.connection, at, frame);
+                continue;
+            }
             let taken = audience.offer(member.connection, at, &self.batch.deliveries);
             let missed = self.batch.deliveries.get(taken);
             if let Some(missed) = missed {
@@ -249,8 +277,10 @@ impl<L> LocalRoom<L> {
         self.next_seq += self.batch.deliveries.len() as u64;
         self.batch.deliveries.clear();
         self.batch.place = 0;
-        let (worker, next_seq) = (audience.worker(), self.next_seq);
-        note(self.room.id(), || Step::HandedOut { worker, next_seq });
+        if self.batch.ephemeral.take().is_none() {
+            let (worker, next_seq) = (audience.worker(), self.next_seq);
+            note(self.room.id(), || Step::HandedOut { worker, next_seq });
+        }
         for credit in self.batch.credits.drain(..) {
             audience.release(credit);
         }

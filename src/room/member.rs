@@ -97,10 +97,10 @@ impl Restart {
     }
 }
 
-/// A leave on its way through the room's queue.
+/// A leave, or a look at the history, on its way through the room's queue.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct LeaveTicket {
-    /// Who leaves.
+pub(crate) struct Ticket {
+    /// Who asks.
     pub(crate) connection: ConnKey,
     /// The request to answer.
     pub(crate) request: RequestKey,

@@ -15,7 +15,7 @@ pub(crate) mod trace;
 
 pub(crate) use inbox::{Inbox, Item};
 pub(crate) use local::{Audience, Gap, LocalRoom, Seating};
-pub(crate) use member::{ConnKey, JoinTicket, LeaveTicket, Restart, RoomPlace};
+pub(crate) use member::{ConnKey, JoinTicket, Restart, RoomPlace, Ticket};
 pub(crate) use registry::Registry;
 
 use crate::protocol::room_name::RoomName;

@@ -61,7 +61,7 @@ use tokio::{
 };
 
 /// What this server offers (`features` of `auth_ok`).
-pub const FEATURES: &[&str] = &["recovery", "room_token", "refresh"];
+pub const FEATURES: &[&str] = &["recovery", "history", "ephemeral", "room_token", "refresh"];
 /// Rooms of one process, the resting ones included.
 pub(crate) const ROOMS: usize = 1_000_000;
 /// What a worker is given beyond `drain_ms` to return, in milliseconds.

@@ -2,7 +2,7 @@
 
 use super::event::RequestKey;
 use crate::protocol::{
-    client_message::{IdempotencyKey, Since, Token},
+    client_message::{IdempotencyKey, Range, Since, Token},
     close_code::CloseCode,
     json::Raw,
     room_name::RoomName,
@@ -59,7 +59,7 @@ pub enum Action<'a> {
         /// Which room.
         room: RoomName,
     },
-    /// Publish; the outcome is `Published` or `PublishFailed`.
+    /// Publish; the outcome is `Published`, `Emitted` for an ephemeral message, or `PublishFailed`.
     Publish {
         /// The request.
         key: RequestKey,
@@ -69,6 +69,19 @@ pub enum Action<'a> {
         payload: Raw<'a>,
         /// Makes a retry safe.
         idempotency_key: Option<IdempotencyKey<'a>>,
+        /// Not remembered, may be dropped; has no key.
+        ephemeral: bool,
+    },
+    /// Look up what a room remembers, behind everything that was asked of it before; the outcome
+    /// is `History` or `HistoryRefused`. Nothing is read from the socket meanwhile, so there is
+    /// one at a time. The session may give it up: a later outcome is ignored.
+    History {
+        /// The request.
+        key: RequestKey,
+        /// Which room.
+        room: RoomName,
+        /// Which part.
+        range: Range,
     },
     /// Drop every whole queued frame (a slow consumer): what follows finds room and goes next.
     Cut,

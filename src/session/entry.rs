@@ -62,7 +62,10 @@ impl AwaitingAuth {
             | Event::JoinRefused { .. }
             | Event::Left { .. }
             | Event::Published { .. }
-            | Event::PublishFailed { .. } => Ok(None),
+            | Event::PublishFailed { .. }
+            | Event::Emitted { .. }
+            | Event::History { .. }
+            | Event::HistoryRefused { .. } => Ok(None),
         }
     }
 }
@@ -92,7 +95,7 @@ fn first_message(text: &str) -> Result<(Echo<'_>, Token<'_>), End<'_>> {
             | Body::Message { .. }
             | Body::Ping { .. }
             | Body::Pong
-            | Body::History
+            | Body::History { .. }
             | Body::Presence
             | Body::Unknown => refuse(message.id, CloseCode::AuthRequired),
         },
@@ -100,9 +103,11 @@ fn first_message(text: &str) -> Result<(Echo<'_>, Token<'_>), End<'_>> {
         Err(DecodeFault::Frame { id, .. }) => refuse(id, CloseCode::BadMessage),
         Err(DecodeFault::Member { id, of, .. } | DecodeFault::Room { id, of }) => match of {
             MemberOf::Auth => refuse(id, CloseCode::BadMessage),
-            MemberOf::Join | MemberOf::Leave | MemberOf::Message | MemberOf::Ping => {
-                refuse(id, CloseCode::AuthRequired)
-            }
+            MemberOf::Join
+            | MemberOf::Leave
+            | MemberOf::Message
+            | MemberOf::Ping
+            | MemberOf::History => refuse(id, CloseCode::AuthRequired),
         },
     }
 }
@@ -156,7 +161,10 @@ impl Verifying {
             | Event::JoinRefused { .. }
             | Event::Left { .. }
             | Event::Published { .. }
-            | Event::PublishFailed { .. } => Ok(None),
+            | Event::PublishFailed { .. }
+            | Event::Emitted { .. }
+            | Event::History { .. }
+            | Event::HistoryRefused { .. } => Ok(None),
         }
     }
 

@@ -6,7 +6,7 @@ use crate::protocol::{
     identity::{Login, Pass, Signer},
     time::Time,
 };
-use std::{fmt, sync::Arc};
+use std::{borrow::Cow, fmt, sync::Arc};
 
 /// Names a request until its outcome arrives; unique within a session while in flight.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -84,6 +84,31 @@ pub enum Event<'a> {
         /// It had been published before.
         duplicate: bool,
     },
+    /// An ephemeral message is on its way to the members.
+    Emitted {
+        /// The request.
+        key: RequestKey,
+        /// When, Unix milliseconds.
+        at_ms: u64,
+    },
+    /// A part of what a room remembers.
+    History {
+        /// The request.
+        key: RequestKey,
+        /// The incarnation of the room's history.
+        epoch: &'a str,
+        /// The messages, ascending: each the JSON text of a `message`.
+        messages: Vec<Cow<'a, str>>,
+        /// Whether older ones are remembered.
+        more: bool,
+    },
+    /// A room's history is not told.
+    HistoryRefused {
+        /// The request.
+        key: RequestKey,
+        /// Why.
+        why: RoomRefusal,
+    },
     /// A message is not committed.
     PublishFailed {
         /// The request.
@@ -147,6 +172,11 @@ impl fmt::Debug for Event<'_> {
             Self::Published { key, epoch, seq, at_ms, duplicate } => {
                 write!(f, "Published({key:?}, {epoch}/{seq}, {at_ms}, {duplicate})")
             }
+            Self::Emitted { key, at_ms } => write!(f, "Emitted({key:?}, {at_ms})"),
+            Self::History { key, epoch, messages, more } => {
+                write!(f, "History({key:?}, {epoch}, {} messages, {more})", messages.len())
+            }
+            Self::HistoryRefused { key, why } => write!(f, "HistoryRefused({key:?}, {why:?})"),
             Self::PublishFailed { key, why } => write!(f, "PublishFailed({key:?}, {why:?})"),
             Self::Revoked => f.write_str("Revoked"),
             Self::KeyRemoved(signer) => write!(f, "KeyRemoved({signer:?})"),
@@ -191,6 +221,9 @@ impl Event<'_> {
             | Self::Left { .. }
             | Self::Published { .. }
             | Self::PublishFailed { .. }
+            | Self::Emitted { .. }
+            | Self::History { .. }
+            | Self::HistoryRefused { .. }
             | Self::Revoked
             | Self::KeyRemoved(_)
             | Self::RulesChanged(_)

@@ -17,6 +17,7 @@ pub(super) enum Ask {
     },
     Leave,
     Publish,
+    History,
 }
 
 /// What a join on its way rests on.

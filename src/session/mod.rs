@@ -15,6 +15,7 @@ mod in_flight;
 mod life;
 pub mod matrix;
 mod outcomes;
+mod paging;
 mod passes;
 mod rates;
 mod ready;
@@ -59,8 +60,8 @@ pub struct Rules {
     pub session: SessionLimits,
     /// Which rooms need a grant.
     pub rooms: RoomRules,
-    /// `features` of `auth_ok`. The session knows `recovery`, `room_token` and `refresh`; what
-    /// else is asked of it is `unsupported`, so nothing else belongs here yet.
+    /// `features` of `auth_ok`. The session knows all but `presence`, which is
+    /// answered `unsupported` and does not belong here yet.
     pub features: &'static [&'static str],
 }
 
@@ -172,7 +173,8 @@ impl Session {
     }
 
     /// Whether the driver may read from the socket: not while verifying the first credential or a
-    /// room token, not with a full in-flight table, not after a Close. It asks before every message, not only
+    /// room token, not while a `history` has no answer, not with a full in-flight table, not after a
+    /// Close. It asks before every message, not only
     /// before every read: what is pipelined behind `auth` waits for the verdict.
     pub fn wants_input(&self) -> bool {
         match &self.state {
@@ -183,11 +185,11 @@ impl Session {
     }
 
     /// Whether the driver, which may not read, should look for the end of the stream all the same:
-    /// a verifier takes its time.
-    pub fn awaits_verifier(&self) -> bool {
+    /// a verifier takes its time, and so does a peer that reads slowly.
+    pub fn reads_ahead(&self) -> bool {
         match &self.state {
             State::Verifying(_) => true,
-            State::Ready(ready) => ready.entering.is_some(),
+            State::Ready(ready) => ready.pause.is_some(),
             State::AwaitingAuth(_) | State::Closing | State::Closed => false,
         }
     }

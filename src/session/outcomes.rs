@@ -94,6 +94,21 @@ impl Ready {
         Ok(())
     }
 
+    /// An ephemeral message is on its way; only an `id` asks for the `ack`.
+    pub(super) fn emitted<'a>(
+        &mut self,
+        turn: &mut Turn<'_, 'a>,
+        key: RequestKey,
+        at_ms: u64,
+    ) -> Result<(), End<'a>> {
+        let settled = self.in_flight.settle(key, |ask| ask == Ask::Publish);
+        if let Some(Request { id: Some(id), room, .. }) = settled {
+            let (id, room) = (Cow::Owned(id.into_string()), text(&room));
+            turn.send(ServerMessage::Ack { id, room, position: None, at_ms, duplicate: false });
+        }
+        Ok(())
+    }
+
     pub(super) fn publish_failed<'a>(
         &mut self,
         turn: &mut Turn<'_, 'a>,
@@ -110,11 +125,14 @@ impl Ready {
 const fn lost_basis(ask: Ask) -> Option<ErrorCode> {
     match ask {
         Ask::Join { basis: Basis::Lost(code), .. } => Some(code),
-        Ask::Join { basis: Basis::Login | Basis::Pass, .. } | Ask::Leave | Ask::Publish => None,
+        Ask::Join { basis: Basis::Login | Basis::Pass, .. }
+        | Ask::Leave
+        | Ask::Publish
+        | Ask::History => None,
     }
 }
 
-const fn code_of(why: RoomRefusal) -> ErrorCode {
+pub(super) const fn code_of(why: RoomRefusal) -> ErrorCode {
     match why {
         RoomRefusal::NotJoined => ErrorCode::NotJoined,
         RoomRefusal::Overloaded => ErrorCode::Overloaded,

@@ -1,7 +1,7 @@
 //! Room tokens in a running session: the `join` that brings one, its verdict, and its end.
 
 use super::{
-    Action, Refusal,
+    Action, Refusal, RequestKey,
     outcomes::{in_room, text},
     ready::{Ready, refuse},
     refresh::same_principal,
@@ -31,6 +31,35 @@ pub(super) struct Entering {
     pub(super) hold_until: Time,
 }
 
+/// Why nothing is read for a while.
+#[derive(Debug)]
+pub(super) enum Pause {
+    /// A join waits for the verdict on its room token.
+    Pass(Entering),
+    /// The answer to this `history` waits for its turn and for space.
+    Page {
+        key: RequestKey,
+        /// Until when.
+        hold_until: Time,
+    },
+}
+
+impl Pause {
+    /// Until when it lasts at most.
+    pub(super) const fn hold_until(&self) -> Time {
+        match self {
+            Self::Pass(Entering { hold_until, .. }) | Self::Page { hold_until, .. } => *hold_until,
+        }
+    }
+
+    const fn is_pass(&self) -> bool {
+        match self {
+            Self::Pass(_) => true,
+            Self::Page { .. } => false,
+        }
+    }
+}
+
 impl Ready {
     /// Takes a `join` with a room token, which nothing but the token can refuse any more.
     pub(super) fn show_pass<'a>(
@@ -42,7 +71,8 @@ impl Ready {
         let Entry { id, room, since } = entry;
         let hold_until = turn.now.time + turn.about.rules.session.refresh_grace_ms;
         let (room, since) = (room.to_name(), since.map(Since::into_owned));
-        self.entering = Some(Box::new(Entering { id: keep(id), room, since, hold_until }));
+        let entering = Entering { id: keep(id), room, since, hold_until };
+        self.pause = Some(Box::new(Pause::Pass(entering)));
         turn.act(Action::VerifyPass(token));
     }
 
@@ -53,7 +83,7 @@ impl Ready {
         pass: &Pass,
     ) -> Result<(), End<'a>> {
         let Some(entering) = self.conclude() else { return Ok(()) };
-        let Entering { id, room, since, .. } = *entering;
+        let Entering { id, room, since, .. } = entering;
         let fits = same_principal(&self.login.identity, &pass.identity)
             && pass.room == room
             && pass.allow.contains(Permission::Join);
@@ -96,7 +126,7 @@ impl Ready {
 
     /// Gives up a room token without a verdict: the connection must not stay deaf for it.
     pub(super) fn give_up_pass<'a>(&mut self, turn: &mut Turn<'_, 'a>) -> Result<(), End<'a>> {
-        if self.entering.as_ref().is_none_or(|it| turn.now.time < it.hold_until) {
+        if self.entering().is_none_or(|it| turn.now.time < it.hold_until) {
             return Ok(());
         }
         turn.act(Action::CancelVerifyPass);
@@ -105,12 +135,21 @@ impl Ready {
 
     /// Whether the join that waits has this `id`.
     pub(super) fn enters_with(&self, id: &str) -> bool {
-        self.entering.as_ref().is_some_and(|entering| entering.id.as_deref() == Some(id))
+        self.entering().is_some_and(|entering| entering.id.as_deref() == Some(id))
+    }
+
+    fn entering(&self) -> Option<&Entering> {
+        match self.pause.as_deref() {
+            Some(Pause::Pass(entering)) => Some(entering),
+            Some(Pause::Page { .. }) | None => None,
+        }
     }
 
     /// Reading goes on; that nothing was heard meanwhile says nothing about the peer.
-    fn conclude(&mut self) -> Option<Box<Entering>> {
-        let entering = self.entering.take()?;
+    fn conclude(&mut self) -> Option<Entering> {
+        let Pause::Pass(entering) = *self.pause.take_if(|pause| pause.is_pass())? else {
+            return None;
+        };
         self.heartbeat.life();
         Some(entering)
     }

@@ -7,7 +7,7 @@ use super::{
     heartbeat::{Beat, Heartbeat},
     in_flight::InFlight,
     life::{Warning, ends_at, on_clock},
-    passes::Entering,
+    passes::Pause,
     rates::{Kind, Over, Rate, Rates},
     refresh::Pending,
     rooms::{Rooms, Standing},
@@ -36,8 +36,8 @@ pub(super) struct Ready {
     pub(super) login: Login,
     pub(super) warning: Warning,
     pub(super) refresh: Option<Box<Pending>>,
-    /// A join that waits for the verdict on its room token.
-    pub(super) entering: Option<Box<Entering>>,
+    /// Why nothing is read just now.
+    pub(super) pause: Option<Box<Pause>>,
     pub(super) rooms: Rooms,
     pub(super) in_flight: InFlight,
     pub(super) invalid_refreshes: Budget,
@@ -56,7 +56,7 @@ impl Ready {
             warning: Warning::plan(&login, turn.now),
             login: *login,
             refresh: None,
-            entering: None,
+            pause: None,
             rooms: Rooms::default(),
             in_flight: InFlight::default(),
             invalid_refreshes: Budget::default(),
@@ -113,6 +113,11 @@ impl Ready {
             Event::Published { key, epoch, seq, at_ms, duplicate } => {
                 self.published(turn, key, (epoch, seq), (at_ms, duplicate))
             }
+            Event::Emitted { key, at_ms } => self.emitted(turn, key, at_ms),
+            Event::History { key, epoch, messages, more } => {
+                self.history(turn, key, epoch, (messages, more))
+            }
+            Event::HistoryRefused { key, why } => self.history_refused(turn, key, why),
             Event::PublishFailed { key, why } => self.publish_failed(turn, key, why),
             Event::Revoked => Err(End::verdict(CloseCode::Revoked)),
             Event::KeyRemoved(signer) => self.key_removed(turn, signer),
@@ -121,17 +126,19 @@ impl Ready {
                 Ok(())
             }
             Event::Replaced => Err(End::verdict(CloseCode::Replaced)),
-            Event::Draining { after_ms } => {
-                // The drain ends it in time, and has told when to come back.
-                self.retires = NEVER;
-                turn.send(ServerMessage::Reconnect { after_ms, reason: "restart" });
-                Ok(())
-            }
+            Event::Draining { after_ms } => self.draining(turn, after_ms),
             Event::Shutdown { after_ms } => Err(End::restart(after_ms)),
             Event::Slow => Err(End::verdict(CloseCode::SlowConsumer)),
             // What has ended was told above.
             Event::Delivery | Event::Evicted(_) => Ok(()),
         }
+    }
+
+    /// The drain ends it in time; until then it is served on.
+    fn draining<'a>(&mut self, turn: &mut Turn<'_, 'a>, after_ms: u64) -> Result<(), End<'a>> {
+        self.retires = NEVER;
+        turn.send(ServerMessage::Reconnect { after_ms, reason: "restart" });
+        Ok(())
     }
 
     /// The key of `signer` is gone.
@@ -155,14 +162,14 @@ impl Ready {
         let end = hold.unwrap_or_else(|| on_clock(now, ends_at(&self.login)));
         let beat = self.heartbeat.deadline(limits);
         let pass = on_clock(now, self.rooms.next_end());
-        let verdict = self.entering.as_ref().map_or(NEVER, |entering| entering.hold_until);
-        let first = [beat, self.retires, pass, verdict].into_iter().fold(end, Time::min);
+        let pause = self.pause.as_ref().map_or(NEVER, |pause| pause.hold_until());
+        let first = [beat, self.retires, pass, pause].into_iter().fold(end, Time::min);
         self.warning.deadline(now).map_or(first, |warning| first.min(warning))
     }
 
     pub(super) fn wants_input(&self, limits: &SessionLimits) -> bool {
         // Memberships count their requests in 16 bits.
-        self.entering.is_none()
+        self.pause.is_none()
             && self.in_flight.len() < limits.in_flight.min(u16::MAX.into()) as usize
     }
 
@@ -242,10 +249,12 @@ impl Ready {
     fn timer<'a>(&mut self, turn: &mut Turn<'_, 'a>, pulse: Pulse) -> Result<(), End<'a>> {
         self.give_up_refresh(turn)?;
         self.give_up_pass(turn)?;
+        self.give_up_page(turn)?;
         self.retire(turn)?;
         self.warn(turn);
         let limits = &turn.about.rules.session;
-        let reads = self.wants_input(limits);
+        // While an answer waits for space the driver reads ahead, so that silence says something.
+        let reads = self.wants_input(limits) || self.looks_back();
         match self.heartbeat.look(turn.now.time, pulse, reads, limits) {
             Beat::Nothing => Ok(()),
             Beat::Ping { text } => {

@@ -64,6 +64,7 @@ struct Post<'a> {
     room: RoomText<'a>,
     payload: Raw<'a>,
     idempotency_key: Option<IdempotencyKey<'a>>,
+    ephemeral: bool,
     /// Of the whole message.
     bytes: usize,
 }
@@ -117,16 +118,19 @@ impl Ready {
                 let why = "an ephemeral message is not remembered and takes no `idempotency_key`";
                 Err(Stop::Bug(refusal_because(ErrorCode::BadMessage, id, why)))
             }
-            Body::Message { ephemeral: true, .. } => Err(unsupported(id)),
-            Body::Message { room, payload, idempotency_key, ephemeral: false } => {
-                self.publish(turn, id, Post { room, payload, idempotency_key, bytes })
+            Body::Message { ephemeral: true, .. } if !turn.about.offers("ephemeral") => {
+                Err(unsupported(id))
+            }
+            Body::Message { room, payload, idempotency_key, ephemeral } => {
+                self.publish(turn, id, Post { room, payload, idempotency_key, ephemeral, bytes })
             }
             Body::Ping { payload } => {
                 turn.send(ServerMessage::Pong { id, payload });
                 Ok(())
             }
             Body::Pong => Ok(()),
-            Body::History => Err(unsupported(id)),
+            Body::History { .. } if !turn.about.offers("history") => Err(unsupported(id)),
+            Body::History { room, range } => self.look_back(turn, id, &room, range),
             Body::Presence => Err(unsupported(id)),
             Body::Unknown => Err(Stop::Refuse(refusal(ErrorCode::UnknownType, id))),
         }
@@ -138,6 +142,12 @@ impl Ready {
             DecodeFault::Json(fault) => {
                 let why = format!("The text is not acceptable: {fault}.");
                 return Err(Stop::Bug(refusal_because(ErrorCode::BadMessage, None, why)));
+            }
+            DecodeFault::Member { id, of: MemberOf::History, .. }
+            | DecodeFault::Room { id, of: MemberOf::History }
+                if !turn.about.offers("history") =>
+            {
+                return Err(unsupported(self.within_rate(turn, Kind::Other, echo(id))?));
             }
             DecodeFault::Room { id, of } => {
                 let id = self.within_rate(turn, kind_of(of), echo(id))?;
@@ -251,10 +261,14 @@ impl Ready {
             return Err(Stop::Refuse(refusal(ErrorCode::Forbidden, id)));
         }
         let (room, rule) = (room.clone(), member.rule());
-        let id = self.within_terms(turn, id, &room, (rule, post.bytes))?;
-        let Post { payload, idempotency_key, .. } = post;
+        let Post { payload, idempotency_key, ephemeral, bytes, .. } = post;
+        if ephemeral && !turn.about.rules.rooms.numbered(rule).ephemeral {
+            let why = "This room takes no ephemeral messages.";
+            return Err(Stop::Refuse(refusal_because(ErrorCode::Forbidden, id, why)));
+        }
+        let id = self.within_terms(turn, id, &room, (rule, bytes))?;
         let key = self.in_flight.open(id, room.clone(), Ask::Publish);
-        turn.act(Action::Publish { key, room, payload, idempotency_key });
+        turn.act(Action::Publish { key, room, payload, idempotency_key, ephemeral });
         Ok(())
     }
 }
@@ -290,15 +304,11 @@ impl Ready {
 /// The room that a request is about.
 fn room_of<'a>(body: &Body<'a>) -> Option<RoomText<'a>> {
     match body {
-        Body::Join { room, .. } | Body::Leave { room } | Body::Message { room, .. } => {
-            Some(room.clone())
-        }
-        Body::Auth { .. }
-        | Body::Ping { .. }
-        | Body::Pong
-        | Body::History
-        | Body::Presence
-        | Body::Unknown => None,
+        Body::Join { room, .. }
+        | Body::Leave { room }
+        | Body::Message { room, .. }
+        | Body::History { room, .. } => Some(room.clone()),
+        Body::Auth { .. } | Body::Ping { .. } | Body::Pong | Body::Presence | Body::Unknown => None,
     }
 }
 
@@ -308,7 +318,7 @@ const fn kind_of(faulty: MemberOf) -> Kind {
         MemberOf::Auth => Kind::Refresh,
         MemberOf::Join => Kind::Join,
         MemberOf::Message => Kind::Message,
-        MemberOf::Leave | MemberOf::Ping => Kind::Other,
+        MemberOf::Leave | MemberOf::Ping | MemberOf::History => Kind::Other,
     }
 }
 
@@ -321,7 +331,7 @@ const fn kind(body: &Body<'_>) -> Kind {
         Body::Leave { .. }
         | Body::Ping { .. }
         | Body::Pong
-        | Body::History
+        | Body::History { .. }
         | Body::Presence
         | Body::Unknown => Kind::Other,
     }

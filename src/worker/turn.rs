@@ -5,11 +5,12 @@ use crate::{
     broker::Delivery,
     connection::{Connection, Departure, Desk, Parting},
     metrics::{Count, Level},
+    outbox::Frame,
     protocol::room_rules::RoomRules,
     relay::{RoomLog, SharedRoom},
     room::{
-        Audience, ConnKey, Gap, Item, JoinTicket, LeaveTicket, LocalRoom, RoomId, RoomPlace,
-        Seating, WorkerIndex,
+        Audience, ConnKey, Gap, Item, JoinTicket, LocalRoom, RoomId, RoomPlace, Seating, Ticket,
+        WorkerIndex,
         inbox::{Addressed, Credit},
         trace::{Spot, Step, Who, note},
     },
@@ -107,16 +108,17 @@ impl Rooms {
     fn distribute(
         &mut self,
         (worker, rules): (WorkerIndex, &RoomRules),
-        mut stale: impl FnMut(RoomId, u64, Credit),
+        mut stale: impl FnMut(RoomId, Option<u64>, Credit),
     ) {
         let mut items = mem::take(&mut self.items);
         for (room, item) in items.drain(..) {
             match (self.by_id.get(&room.id()), item) {
                 (Some(&at), item) => self.push(at, item),
                 (None, Item::Deliver(delivery, credit)) => {
-                    stale(room.id(), delivery.seq, credit);
+                    stale(room.id(), Some(delivery.seq), credit);
                 }
-                (None, item @ (Item::Join(_) | Item::Leave(_))) => {
+                (None, Item::Ephemeral(_, credit)) => stale(room.id(), None, credit),
+                (None, item @ (Item::Join(_) | Item::Leave(_) | Item::LookBack(_))) => {
                     let at = self.open(room, worker, rules);
                     self.push(at, item);
                 }
@@ -169,7 +171,9 @@ impl Core {
         shared.relay.register(worker, waker);
         shared.relay.drain(worker, &mut self.rooms.items);
         self.rooms.distribute((worker, &self.desk.terms.rules.rooms), |room, seq, credit| {
-            note(room, || Step::Skipped { worker, seq });
+            if let Some(seq) = seq {
+                note(room, || Step::Skipped { worker, seq });
+            }
             shared.relay.give_back(worker, credit);
         });
         let mut quantum = self.rooms.pace.turn;
@@ -254,6 +258,18 @@ impl Audience<RoomLog> for Hall<'_> {
         }
     }
 
+    fn tell(&mut self, to: ConnKey, at: RoomPlace, frame: &Frame) {
+        if let Some((connection, desk)) = self.touch(to) {
+            connection.tell(at, frame, desk);
+        }
+    }
+
+    fn look_back(&mut self, ticket: Ticket, _: &SharedRoom) {
+        if let Some((connection, desk)) = self.touch(ticket.connection) {
+            connection.looked_back(ticket, desk);
+        }
+    }
+
     fn wait(&mut self, member: ConnKey) {
         let Some(connection) = self.connections.get_mut(member.index as usize) else { return };
         if connection.key() == member {
@@ -296,8 +312,8 @@ impl Audience<RoomLog> for Hall<'_> {
         }
     }
 
-    fn left(&mut self, ticket: LeaveTicket, room: &Arc<SharedRoom>) -> Option<usize> {
-        let LeaveTicket { connection, request } = ticket;
+    fn left(&mut self, ticket: Ticket, room: &Arc<SharedRoom>) -> Option<usize> {
+        let Ticket { connection, request } = ticket;
         let parting = match self.touch(connection) {
             Some((connection, desk)) => connection.left(ticket, room.id(), desk),
             None => Parting::Nobody,

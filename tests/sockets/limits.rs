@@ -114,11 +114,7 @@ async fn unknown_and_unsupported_types_are_no_bugs() {
         alice.say(json!({"type": kind, "id": "u"})).await;
         assert_eq!(alice.refused("unknown_type").await["id"], "u");
     }
-    for request in [
-        json!({"type": "history", "room": "lobby"}),
-        json!({"type": "presence", "room": "lobby"}),
-        json!({"type": "message", "room": "lobby", "payload": 1, "ephemeral": true}),
-    ] {
+    for request in [json!({"type": "presence", "room": "lobby"})] {
         for _ in 0..6 {
             let mut request = request.clone();
             request["id"] = json!("u");

@@ -126,7 +126,10 @@ async fn auth_ok_says_everything_that_was_negotiated() {
             "room_name_bytes": 128, "in_flight": 64, "leeway_ms": 0,
         });
         assert_eq!(auth_ok["limits"], limits);
-        assert_eq!(auth_ok["features"], json!(["recovery", "room_token", "refresh"]));
+        assert_eq!(
+            auth_ok["features"],
+            json!(["recovery", "history", "ephemeral", "room_token", "refresh"])
+        );
         let left = auth_ok["expires_in_ms"].as_u64().expect("a number");
         assert!((1..=60_000).contains(&left), "{auth_ok}");
         let end = auth_ok["expires_at_ms"].as_u64().expect("a number");

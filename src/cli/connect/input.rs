@@ -11,6 +11,9 @@ const LINES: usize = 16;
 /// The longest line, in bytes; no server takes a message that is as long.
 const LINE_BYTES: u64 = 32 * 1024 * 1024;
 
+/// The messages of `/history` without a number.
+const HISTORY: u32 = 20;
+
 /// Reads standard input line by line on a thread of its own: no read of a terminal can be
 /// cancelled. The channel ends with the input.
 pub(super) fn lines() -> Receiver<io::Result<String>> {
@@ -49,6 +52,8 @@ pub(super) enum Typed {
     /// The current room without a name.
     Leave(Option<String>),
     Room(String),
+    /// So many messages of the current room.
+    History(u32),
     Help,
     Quit,
     Nothing,
@@ -70,6 +75,10 @@ impl Typed {
             ("join" | "j", Some(room)) => Self::Join(room),
             ("room" | "r", Some(room)) => Self::Room(room),
             ("leave" | "part", room) => Self::Leave(room),
+            ("history", None) => Self::History(HISTORY),
+            ("history", Some(count)) => {
+                count.parse().map_or_else(|_| Self::Unknown(line.to_owned()), Self::History)
+            }
             ("help" | "h" | "?", _) => Self::Help,
             ("quit" | "q" | "exit", _) => Self::Quit,
             _ => Self::Unknown(line.to_owned()),
@@ -91,6 +100,9 @@ mod tests {
             ("/room a", Typed::Room("a".into())),
             ("/leave", Typed::Leave(None)),
             ("/leave a", Typed::Leave(Some("a".into()))),
+            ("/history", Typed::History(20)),
+            ("/history 5", Typed::History(5)),
+            ("/history of", Typed::Unknown("/history of".into())),
             ("/quit", Typed::Quit),
             ("/?", Typed::Help),
             ("/usr/bin", Typed::Unknown("/usr/bin".into())),

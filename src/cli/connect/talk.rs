@@ -9,7 +9,10 @@ use super::{
     tokens::Tokens,
 };
 use crate::{
-    client::{AuthOkReceived, BoxError, Error, Event, JoinedReceived, Reconnecting, Refused},
+    client::{
+        AuthOkReceived, BoxError, Error, Event, HistoryReceived, JoinedReceived, Reconnecting,
+        Refused,
+    },
     protocol::{close_code::Advice, error_code::ErrorCode, room_name::RoomRef},
 };
 use serde_json::value::{RawValue, to_raw_value};
@@ -192,9 +195,14 @@ impl<'a> Talk<'a> {
                 Some(room) => self.screen.note(&format!("not in {room}")),
                 None => self.screen.note("not in any room"),
             },
+            Typed::History(count) => match &self.room {
+                // Longer answers are the server's to refuse or to cut.
+                Some(room) => chat.history(room, None, count),
+                None => self.screen.note("not in any room"),
+            },
             Typed::Help => self.screen.note(
-                "/join ROOM, /room ROOM (where lines go), /leave [ROOM], /quit; // for a line that \
-                 begins with /",
+                "/join ROOM, /room ROOM (where lines go), /leave [ROOM], /history [NUMBER], /quit; \
+                 // for a line that begins with /",
             ),
             Typed::Quit => self.ended = true,
             Typed::Nothing => {}
@@ -255,6 +263,10 @@ impl<'a> Talk<'a> {
             }
             Event::Published(_) => self.in_flight = None,
             Event::Unpublished { room, refused } => return self.unpublished(&room, &refused),
+            Event::History(history) => return self.history(&history),
+            Event::HistoryRefused { room, refused } => {
+                return self.refused(&[format!("no history of {room}: {}", refused.message)]);
+            }
             Event::Removed { room, code } => {
                 self.rooms.remove(&room);
                 self.out_of(&room);
@@ -263,6 +275,13 @@ impl<'a> Talk<'a> {
             Event::Interrupted { error, wait } => return self.interrupted(&error, wait, tokens),
         }
         Ok(())
+    }
+
+    fn history(&self, history: &HistoryReceived) -> Result<(), Failure> {
+        let earlier = if history.more { ", and there are earlier ones" } else { "" };
+        let (room, count) = (&history.room, history.messages.len());
+        self.screen.note(&format!("{room} remembers {count} message(s){earlier}:"));
+        history.messages.iter().try_for_each(|message| self.screen.message(message))
     }
 
     fn welcome(&mut self, welcome: &AuthOkReceived) {

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::protocol::json::FaultKind;
+use crate::protocol::limits::ID_CHARS;
 use proptest::prelude::*;
 
 fn body(text: &str) -> Body<'_> {
@@ -254,7 +255,6 @@ fn a_ping_carries_up_to_64_bytes() {
 fn other_types_judge_no_members() {
     for (kind, expected) in [
         ("pong", Body::Pong),
-        ("history", Body::History),
         ("presence", Body::Presence),
         ("auth_ok", Body::Unknown),
         ("joined", Body::Unknown),
@@ -352,4 +352,39 @@ proptest! {
         };
         prop_assert_eq!(echoed.as_ref().map(RequestId::as_str), Some(id.as_str()));
     }
+}
+
+#[test]
+fn history_names_a_range() {
+    let range = |more: &str| {
+        let text = format!(r#"{{"type":"history","room":"den"{more}}}"#);
+        let Body::History { room, range } = body(&text) else { panic!("{text}") };
+        assert_eq!(room.as_str(), "den");
+        (range.before, range.limit)
+    };
+    assert_eq!(range(""), (None, 50));
+    assert_eq!(range(r#","before":0,"limit":1"#), (Some(0), 1));
+    let most = r#","before":9007199254740991,"limit":100"#;
+    assert_eq!(range(most), (Some(9_007_199_254_740_991), 100));
+    for limit in ["101", "4294967296", "9007199254740991"] {
+        assert_eq!(range(&format!(r#","limit":{limit}"#)), (None, 100), "HIST-2");
+    }
+    for bad in [
+        r#""limit":0"#,
+        r#""limit":-1"#,
+        r#""limit":1.5"#,
+        r#""limit":"5""#,
+        r#""limit":null"#,
+        r#""limit":9007199254740992"#,
+        r#""before":-1"#,
+        r#""before":null"#,
+        r#""before":"7""#,
+        r#""before":1e3"#,
+        r#""before":9007199254740992"#,
+    ] {
+        let text = format!(r#"{{"type":"history","room":"den",{bad}}}"#);
+        assert!(member_fault(&text).is_some(), "{bad}");
+    }
+    assert!(member_fault(r#"{"type":"history"}"#).is_some());
+    assert!(member_fault(r#"{"type":"history","room":1}"#).is_some());
 }

@@ -24,6 +24,8 @@ pub enum Received {
     Ack(AckReceived),
     /// `message`.
     Message(Box<MessageReceived>),
+    /// `history`.
+    History(Box<HistoryReceived>),
     /// `ping`: a sign of life that needs no answer.
     Ping,
     /// `pong`.
@@ -76,6 +78,7 @@ impl Received {
             Self::Joined(joined) => Some(joined.id.as_deref()),
             Self::Left(left) => Some(left.id.as_deref()),
             Self::Ack(ack) => Some(Some(&ack.id)),
+            Self::History(history) => Some(history.id.as_deref()),
             Self::Pong(pong) => Some(pong.id.as_deref()),
             Self::AuthExpiring { .. }
             | Self::Message(_)
@@ -102,6 +105,7 @@ impl Received {
             "left" => Self::Left(serde_json::from_str(text)?),
             "ack" => Self::Ack(serde_json::from_str(text)?),
             "message" => Self::Message(serde_json::from_str(text)?),
+            "history" => Self::History(serde_json::from_str(text)?),
             "ping" => Self::Ping,
             "pong" => Self::Pong(serde_json::from_str(text)?),
             "reconnect" => Self::Reconnect(serde_json::from_str(text)?),
@@ -223,6 +227,21 @@ pub struct MessageReceived {
     pub payload: Box<RawValue>,
     /// Only on the author's connections.
     pub idempotency_key: Option<String>,
+}
+
+/// `history` as received.
+#[derive(Clone, Debug, Deserialize)]
+pub struct HistoryReceived {
+    /// Of the request that it answers.
+    pub id: Option<String>,
+    /// Which room.
+    pub room: String,
+    /// The incarnation of the room's history.
+    pub epoch: String,
+    /// The messages, the oldest first.
+    pub messages: Vec<MessageReceived>,
+    /// Whether older ones are remembered.
+    pub more: bool,
 }
 
 /// The author of a message.

@@ -3,6 +3,7 @@
 use super::{AuthOk, ErrorMessage, RoomMessage, ServerMessage};
 use crate::protocol::{VERSION, close_code::CloseCode, room_name::ROOM_NAME_BYTES};
 use serde::Serialize;
+use std::borrow::Cow;
 
 impl ServerMessage<'_> {
     /// `type` on the wire.
@@ -14,6 +15,7 @@ impl ServerMessage<'_> {
             Self::Left { .. } => "left",
             Self::Ack { .. } => "ack",
             Self::Message(_) => RoomMessage::KIND,
+            Self::History { .. } => "history",
             Self::Ping => "ping",
             Self::Pong { .. } => "pong",
             Self::Reconnect { .. } => "reconnect",
@@ -50,6 +52,16 @@ impl ServerMessage<'_> {
                 .optional("duplicate", duplicate.then_some(true))
                 .end(),
             Self::Message(message) => message.encode(out),
+            Self::History { id, room, epoch, messages, more } => {
+                out.reserve(messages.iter().map(|text| text.len() + 1).sum::<usize>());
+                Object::message(out, kind)
+                    .optional("id", id.as_deref())
+                    .value("room", room)
+                    .value("epoch", epoch)
+                    .texts("messages", messages)
+                    .value("more", more)
+                    .end();
+            }
             Self::Ping => Object::message(out, kind).end(),
             Self::Pong { id, payload } => Object::message(out, kind)
                 .optional("id", id.as_deref())
@@ -201,6 +213,20 @@ impl<'o> Object<'o> {
     fn text(mut self, name: &'static str, json: &str) -> Self {
         self.name(name);
         self.out.extend_from_slice(json.as_bytes());
+        self
+    }
+
+    /// An array of JSON texts, byte for byte.
+    fn texts(mut self, name: &'static str, texts: &[Cow<'_, str>]) -> Self {
+        self.name(name);
+        self.out.push(b'[');
+        for (at, json) in texts.iter().enumerate() {
+            if at > 0 {
+                self.out.push(b',');
+            }
+            self.out.extend_from_slice(json.as_bytes());
+        }
+        self.out.push(b']');
         self
     }
 

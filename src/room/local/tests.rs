@@ -142,8 +142,52 @@ fn joins_draw_on_the_quantum_too() {
     world.check();
 }
 
+#[test]
+fn ephemeral_messages_and_looks_back_keep_to_the_order_of_the_room() {
+    let mut world = World::new(100, 1 << 20);
+    let early = world.join(None);
+    world.publish(1);
+    world.emit();
+    let late = world.join(None);
+    world.look_back(late);
+    world.emit();
+    world.publish(1);
+    world.leave(late);
+    world.emit();
+    world.check();
+    use Heard::{Ephemeral, Joined, Left, LookedBack, Message};
+    let all = [Joined(0), Message(1), Ephemeral(1), Ephemeral(2), Message(2), Ephemeral(3)];
+    assert_eq!(world.heard(early), all);
+    assert_eq!(world.heard(late), [Joined(1), LookedBack, Ephemeral(2), Message(2), Left]);
+}
+
+#[test]
+fn who_has_no_space_misses_ephemeral_messages_and_nothing_else() {
+    let mut world = World::new(1_000, 1_000);
+    let slow = world.join(None);
+    for _ in 0..100 {
+        world.emit();
+        world.turn(10);
+    }
+    assert_eq!(world.cursor(slow), Cursor::Live, "they make nobody fall behind");
+    assert!(world.hall.guests[&slow].outbox.bytes() <= 500, "half of the limit");
+    for _ in 0..20 {
+        world.publish(10);
+        world.emit();
+        world.turn(10);
+    }
+    assert!(matches!(world.cursor(slow), Cursor::CatchingUp { .. }));
+    world.check();
+    let heard = world.heard(slow);
+    let messages = heard.iter().filter(|heard| matches!(heard, Heard::Message(_))).count();
+    assert_eq!(messages, 20);
+    assert!(heard.len() < 100, "{}", heard.len());
+}
+
 #[derive(Clone, Debug)]
 enum Step {
+    Emit,
+    LookBack(usize),
     Publish(usize),
     Join(Option<u64>),
     JoinAgain(usize),
@@ -157,6 +201,8 @@ fn step() -> impl Strategy<Value = Step> {
     let guest = || 0_usize..1_000;
     prop_oneof![
         6 => (0_usize..200).prop_map(Step::Publish),
+        3 => Just(Step::Emit),
+        1 => guest().prop_map(Step::LookBack),
         2 => proptest::option::of(0_u64..60).prop_map(Step::Join),
         1 => guest().prop_map(Step::JoinAgain),
         1 => guest().prop_map(Step::Leave),
@@ -178,6 +224,11 @@ proptest! {
             let pick = |at: usize| (!all.is_empty()).then(|| all[at % all.len()]);
             match step {
                 Step::Publish(bytes) => world.publish(bytes),
+                Step::Emit => world.emit(),
+                Step::LookBack(at) => {
+                    let member = pick(at).filter(|it| world.hall.guests[it].counted);
+                    member.into_iter().for_each(|it| world.look_back(it));
+                }
                 Step::Join(since) => {
                     world.join(since);
                 }

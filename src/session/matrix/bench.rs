@@ -30,6 +30,7 @@ pub(super) struct Keys {
     pub(super) join: RequestKey,
     pub(super) leave: RequestKey,
     pub(super) publish: RequestKey,
+    pub(super) history: RequestKey,
 }
 
 impl Bench {
@@ -38,14 +39,14 @@ impl Bench {
             auth: AuthLimits::default(),
             session: SessionLimits::default(),
             rooms: RoomRules::granted(),
-            features: &["recovery", "room_token", "refresh"],
+            features: &["recovery", "history", "ephemeral", "room_token", "refresh"],
         };
         adapt(&mut rules);
         let opening = Opening::FirstMessage;
         let (session, _) = Session::new(START, Arc::new(rules), opening, "c".into(), 0);
         // No request has this key yet: an outcome for it is one for nobody.
         let nobody = RequestKey(u32::MAX);
-        let keys = Keys { join: nobody, leave: nobody, publish: nobody };
+        let keys = Keys { join: nobody, leave: nobody, publish: nobody, history: nobody };
         let mut bench = Self { session, now: START, keys };
         bench.bring_to(phase);
         bench
@@ -103,6 +104,7 @@ impl Bench {
                 Action::Join { key, .. } => self.keys.join = key,
                 Action::Leave { key, .. } => self.keys.leave = key,
                 Action::Publish { key, .. } => self.keys.publish = key,
+                Action::History { key, .. } => self.keys.history = key,
                 Action::Verify(_)
                 | Action::CancelVerify
                 | Action::VerifyPass(_)

@@ -2,7 +2,7 @@
 
 use super::{
     super::{
-        Event, Refusal, RoomRefusal, Rules,
+        Event, Refusal, RequestKey, RoomRefusal, Rules,
         TransportFault::{self, Binary, Protocol, Utf8},
     },
     bench::{AUTH, Bench, GRANT, login, pass},
@@ -31,9 +31,12 @@ pub(super) const ROWS: &[Row] = &[
         Event::Text(r#"{"type":"message","room":"hall","payload":1}"#)
     }),
     row("`ping`", |_| Event::Text(r#"{"type":"ping"}"#)),
-    row("`history`, `presence` (not offered)", |_| {
-        Event::Text(r#"{"type":"history","room":"lobby"}"#)
+    row("`message`, ephemeral", |_| {
+        Event::Text(r#"{"type":"message","room":"lobby","payload":1,"ephemeral":true}"#)
     }),
+    row("`history`", |_| Event::Text(HISTORY)),
+    row("`history`, room not joined", |_| Event::Text(r#"{"type":"history","room":"hall"}"#)),
+    row("`presence` (not offered)", |_| Event::Text(r#"{"type":"presence","room":"lobby"}"#)),
     row("other text: unknown type", |_| Event::Text(r#"{"type":"dance"}"#)),
     row("bad JSON or frame shape", |_| Event::Text("{")),
     row("bad member", |_| Event::Text(r#"{"type":"message","room":"lobby"}"#)),
@@ -122,6 +125,24 @@ pub(super) const ROWS: &[Row] = &[
         let key = bench.keys.publish;
         Event::Published { key, epoch: "e", seq: 8, at_ms: 1, duplicate: false }
     }),
+    row("ephemeral message passed on", |bench| Event::Emitted {
+        key: bench.keys.publish,
+        at_ms: 1,
+    }),
+    row("history found", |bench| {
+        let key = look_back(bench);
+        Event::History { key, epoch: "e", messages: Vec::new(), more: false }
+    }),
+    row("history refused", |bench| {
+        let key = look_back(bench);
+        Event::HistoryRefused { key, why: RoomRefusal::NotJoined }
+    }),
+    row("history out of time", |bench| {
+        look_back(bench);
+        bench.later(10_000, 0);
+        bench.timer(0, false)
+    })
+    .under(no_deadline),
     row("publish failed", |bench| Event::PublishFailed {
         key: bench.keys.publish,
         why: RoomRefusal::Overloaded,
@@ -192,6 +213,8 @@ pub(super) const ROWS: &[Row] = &[
 const HOUR_MS: u64 = 3_600_000;
 /// A join with a room token.
 const JOIN_TOKEN: &str = r#"{"type":"join","room":"hall","token":"pass"}"#;
+/// A look at the history of the room that the session is in.
+const HISTORY: &str = r#"{"type":"history","room":"lobby"}"#;
 /// A message that may be published.
 const MESSAGE: &str = r#"{"type":"message","room":"lobby","payload":1}"#;
 
@@ -225,6 +248,14 @@ fn enter(bench: &mut Bench, subject: &str) -> Event<'static> {
         Ok(room) => Event::PassVerified(pass(room, subject)),
         Err(_) => Event::PassUndecided,
     }
+}
+
+/// Once it is ready, a look at the history waits for its outcome.
+fn look_back(bench: &mut Bench) -> RequestKey {
+    if bench.session.is_ready() {
+        bench.feed(Event::Text(HISTORY));
+    }
+    bench.keys.history
 }
 
 /// A membership rests on a room token of a second.

@@ -1,5 +1,6 @@
 //! The machine as a whole: a rig that plays the driver, and what it saw, in words.
 
+mod aside;
 mod before_verdict;
 mod life;
 mod passes;
@@ -32,7 +33,7 @@ fn rules() -> Rules {
         auth: AuthLimits::default(),
         session: SessionLimits::default(),
         rooms: RoomRules::open(),
-        features: &["recovery", "room_token", "refresh"],
+        features: &["recovery", "history", "ephemeral", "room_token", "refresh"],
     }
 }
 
@@ -91,6 +92,7 @@ impl Rig {
         for action in &actions {
             if let Action::Join { key, .. }
             | Action::Leave { key, .. }
+            | Action::History { key, .. }
             | Action::Publish { key, .. } = action
             {
                 self.keys.push(*key);
@@ -147,9 +149,14 @@ fn show(action: &Action<'_>) -> String {
         }
         Action::Leave { room, .. } => format!("leave {room}"),
         Action::Evict { room } => format!("evict {room}"),
-        Action::Publish { room, payload, idempotency_key, .. } => {
+        Action::Publish { room, payload, idempotency_key, ephemeral, .. } => {
             let key = idempotency_key.as_ref().map(|key| format!(" key={}", key.as_str()));
-            format!("publish {room} {}{}", payload.text(), key.unwrap_or_default())
+            let verb = if *ephemeral { "emit" } else { "publish" };
+            format!("{verb} {room} {}{}", payload.text(), key.unwrap_or_default())
+        }
+        Action::History { room, range, .. } => {
+            let before = range.before.map(|before| format!(" before {before}"));
+            format!("history {room} {}{}", range.limit, before.unwrap_or_default())
         }
         Action::Cut => "cut".into(),
         Action::Close { code, retry_after_ms } => {
@@ -179,6 +186,13 @@ fn said(message: &ServerMessage<'_>) -> String {
             format!("ack {room}{} at {at_ms}{twice}", at.unwrap_or_default())
         }
         ServerMessage::Message(_) => "message".into(),
+        ServerMessage::History { room, epoch, messages, more, .. } => {
+            format!(
+                "history {room} {epoch} {}{}",
+                messages.join(","),
+                if *more { ".." } else { "" }
+            )
+        }
         ServerMessage::Ping => "ping".into(),
         ServerMessage::Pong { payload, .. } => format!("pong {payload:?}"),
         ServerMessage::Reconnect { after_ms, reason } => format!("reconnect {reason} {after_ms}"),
@@ -206,6 +220,7 @@ fn message_id<'m>(message: &'m ServerMessage<'_>) -> Option<&'m str> {
         | ServerMessage::Pong { id, .. }
         | ServerMessage::Fatal { id, .. } => id.as_deref(),
         ServerMessage::Ack { id, .. } => Some(id),
+        ServerMessage::History { id, .. } => id.as_deref(),
         ServerMessage::Error(error) => error.id.as_deref(),
         ServerMessage::AuthExpiring { .. }
         | ServerMessage::Message(_)

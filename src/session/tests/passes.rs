@@ -137,7 +137,7 @@ fn a_full_table_of_rooms_is_judged_before_the_token_is_looked_at() {
 fn while_a_room_token_is_judged_nothing_is_read_and_silence_proves_nothing() {
     let mut rig = stranger();
     rig.text(JOIN);
-    assert!(!rig.session.wants_input() && rig.session.awaits_verifier());
+    assert!(!rig.session.wants_input() && rig.session.reads_ahead());
     assert_eq!(rig.text(POST), ["error overloaded room=den"], "a driver that reads all the same");
     assert_eq!(rig.text(JOIN), ["error duplicate_id room=den id=j"]);
     let silent = |rig: &mut Rig| {

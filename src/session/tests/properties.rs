@@ -3,7 +3,9 @@
 use super::*;
 use crate::protocol::{
     close_code::CloseCode,
+    error_code::ErrorCode,
     grant::{Permission, Permissions},
+    room_name::RoomName,
 };
 use proptest::prelude::*;
 use std::collections::{BTreeMap, BTreeSet};
@@ -34,7 +36,7 @@ enum Step {
     Server(usize),
 }
 
-const KINDS: [&str; 11] = [
+const KINDS: [&str; 13] = [
     r#""type":"auth","payload":"t""#,
     r#""type":"join","#,
     r#""type":"join","since":{"epoch":"e","seq":1},"#,
@@ -42,6 +44,8 @@ const KINDS: [&str; 11] = [
     r#""type":"message","payload":null,"#,
     r#""type":"ping""#,
     r#""type":"history","#,
+    r#""type":"history","before":5,"limit":1000,"#,
+    r#""type":"message","payload":1,"ephemeral":true,"#,
     r#""type":"what""#,
     r#""type":"join""#,
     r#""type":"message","payload":1,"idempotency_key":"k","#,
@@ -71,6 +75,7 @@ enum Asked {
     Join,
     Leave,
     Publish,
+    History,
 }
 
 /// The session, the driver, and what was seen.
@@ -160,9 +165,10 @@ impl World {
         if let Some(id) = id {
             *self.asked.entry(IDS[id].into()).or_default() += 1;
         }
-        let waits = self.session.awaits_verifier();
+        let waits = self.session.reads_ahead();
         self.feed(Event::Text(&text));
-        if !waits && self.session.is_ready() && self.session.awaits_verifier() {
+        let shows_token = KINDS[kind].contains("token");
+        if shows_token && !waits && self.session.is_ready() && self.session.reads_ahead() {
             self.entering = Some(room);
         }
     }
@@ -260,6 +266,12 @@ impl World {
             Asked::Join if good => Event::Joined { key, epoch: "e", seq: 1, recovered: None },
             Asked::Join => Event::JoinRefused { key, why },
             Asked::Leave => Event::Left { key },
+            Asked::History if good => {
+                let messages = vec!["{}".into()];
+                Event::History { key, epoch: "e", messages, more: true }
+            }
+            Asked::History => Event::HistoryRefused { key, why },
+            Asked::Publish if manner < 80 => Event::Emitted { key, at_ms: 1 },
             Asked::Publish if good => {
                 Event::Published { key, epoch: "e", seq: 1, at_ms: 1, duplicate: false }
             }
@@ -364,6 +376,10 @@ impl World {
                 assert!(by_login || self.passes.contains_key(room.as_str()), "no right to {room}");
                 self.sent(*key, Asked::Publish, room.as_str());
             }
+            Action::History { key, room, .. } => self.looks_back(*key, room),
+            Action::Send(ServerMessage::History { room, .. }) => {
+                assert!(self.is_member(room), "only members look back");
+            }
             Action::Send(_) | Action::Ping { .. } | Action::CancelVerify => {
                 assert!(open, "before the verdict: {action:?}");
             }
@@ -375,9 +391,27 @@ impl World {
             Action::EchoClose(_) | Action::Abandon => self.ended = true,
             Action::Pong(_) | Action::Cut => {}
         }
-        if let Action::Send(message) = action
-            && let Some(id) = message_id(message)
+        if let Action::Send(message) = action {
+            self.hear(message);
+        }
+    }
+
+    fn looks_back(&mut self, key: RequestKey, room: &RoomName) {
+        let by_login = self.grant.allows(room.borrowed(), Permission::History);
+        assert!(by_login || self.passes.contains_key(room.as_str()), "no right to {room}");
+        let pages = self.in_flight.iter().filter(|(_, asked, _)| *asked == Asked::History);
+        assert!(!self.obeys || pages.count() == 0, "one at a time");
+        self.sent(key, Asked::History, room.as_str());
+    }
+
+    fn hear(&mut self, message: &ServerMessage<'_>) {
+        if let ServerMessage::Error(error) = message
+            && error.code == ErrorCode::Overloaded
         {
+            // Perhaps the session gave a look back up.
+            self.in_flight.retain(|(_, asked, _)| *asked != Asked::History);
+        }
+        if let Some(id) = message_id(message) {
             *self.answered.entry(id.into()).or_default() += 1;
         }
     }

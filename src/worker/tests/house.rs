@@ -104,7 +104,7 @@ impl Plan {
             auth: AuthLimits::default(),
             session: self.limits.clone(),
             rooms: self.rooms.clone(),
-            features: &["recovery", "room_token", "refresh"],
+            features: &["recovery", "history", "ephemeral", "room_token", "refresh"],
         };
         let cap = UserCap { connections: self.connections_per_user, on_limit: self.on_user_limit };
         Arc::new(Terms::new(rules, Arc::new(Clerk), cap))

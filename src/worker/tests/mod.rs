@@ -6,6 +6,7 @@ mod clerk;
 mod closing;
 mod counted;
 mod drain;
+mod history;
 mod house;
 mod keys;
 mod lookups;

@@ -19,6 +19,9 @@ pub(super) enum Heard {
     /// At this message.
     Joined(u64),
     Message(u64),
+    /// Nobody remembers it.
+    Ephemeral(u64),
+    LookedBack,
     Left,
 }
 
@@ -79,11 +82,12 @@ impl Guest {
         }
         let frame: Vec<u8> = self.unread.drain(..header + len).collect();
         let text: Value = serde_json::from_slice(&frame[header..]).unwrap();
-        Some(match (text["joined"].as_u64(), text["seq"].as_u64()) {
-            (Some(seq), _) => Heard::Joined(seq),
-            (None, Some(seq)) => Heard::Message(seq),
-            (None, None) => Heard::Left,
-        })
+        let number = |name: &str| text[name].as_u64();
+        let message = number("seq").map(Heard::Message);
+        let known = number("joined").map(Heard::Joined).or(message);
+        let known = known.or(number("ephemeral").map(Heard::Ephemeral));
+        let back = text["history"].as_bool().map(|_| Heard::LookedBack);
+        Some(known.or(back).unwrap_or(Heard::Left))
     }
 
     pub(super) fn say(&mut self, json: &str) {
@@ -97,6 +101,11 @@ impl Guest {
         let left = self.heard.iter().position(|heard| *heard == Heard::Left);
         assert!(left.is_none_or(|at| at + 1 == self.heard.len()), "{:?}", self.heard);
         let mut last = None;
+        let numbers = self.heard.iter().filter_map(|heard| match heard {
+            Heard::Ephemeral(number) => Some(*number),
+            Heard::Joined(_) | Heard::Message(_) | Heard::LookedBack | Heard::Left => None,
+        });
+        assert!(numbers.is_sorted_by(|one, next| one < next), "{:?}", self.heard);
         for heard in &self.heard {
             if let Heard::Message(seq) = *heard {
                 assert_eq!(seq, last.map_or(self.first, |last| last + 1), "{:?}", self.heard);
@@ -140,6 +149,20 @@ impl Audience<MemoryLog> for Hall {
         taken
     }
 
+    fn tell(&mut self, to: ConnKey, _: RoomPlace, frame: &Frame) {
+        let guest = self.guest(to);
+        assert!(guest.place.is_some(), "whoever has no place is told nothing");
+        if !guest.lost && guest.outbox.takes(frame.len()) {
+            guest.outbox.push(frame.clone()).expect("it fits");
+        }
+    }
+
+    fn look_back(&mut self, ticket: Ticket, _: &Room<MemoryLog>) {
+        let Some(guest) = self.guests.get_mut(&ticket.connection.index) else { return };
+        assert!(guest.place.is_some(), "looked back out of order");
+        guest.say(r#"{"history":true}"#);
+    }
+
     fn is_hungry(&self, to: ConnKey) -> bool {
         let guest = &self.guests[&to.index];
         !guest.lost && guest.outbox.below_low_mark()
@@ -173,7 +196,7 @@ impl Audience<MemoryLog> for Hall {
         assert_eq!(self.guest(member).place.replace(place), None);
     }
 
-    fn left(&mut self, ticket: LeaveTicket, _: &Arc<Room<MemoryLog>>) -> Option<usize> {
+    fn left(&mut self, ticket: Ticket, _: &Arc<Room<MemoryLog>>) -> Option<usize> {
         let guest = self.guests.get_mut(&ticket.connection.index)?;
         guest.say(r#"{"left":true}"#);
         guest.place.take()
@@ -195,6 +218,7 @@ pub(super) struct World {
     pub(super) hall: Hall,
     counted: usize,
     guests: u32,
+    emitted: u64,
     pub(super) active: bool,
     outbox_bytes: u32,
 }
@@ -212,6 +236,7 @@ impl World {
             hall,
             counted: 0,
             guests: 0,
+            emitted: 0,
             active: false,
             outbox_bytes,
         }
@@ -239,6 +264,21 @@ impl World {
         } else {
             self.push(Item::Deliver(delivery, credit));
         }
+    }
+
+    /// The same with a message that nobody remembers.
+    pub(super) fn emit(&mut self) {
+        if self.counted > 0 {
+            self.emitted += 1;
+            let frame = Frame::from_json(format!(r#"{{"ephemeral":{}}}"#, self.emitted).as_bytes());
+            let credit = self.hall.inbox.reserve(frame.len()).unwrap();
+            self.push(Item::Ephemeral(frame, credit));
+        }
+    }
+
+    pub(super) fn look_back(&mut self, index: u32) {
+        let ticket = Ticket { connection: key(index), request: RequestKey(index) };
+        self.push(Item::LookBack(ticket));
     }
 
     pub(super) fn push(&mut self, item: Item) {
@@ -285,7 +325,7 @@ impl World {
     pub(super) fn leave(&mut self, index: u32) {
         if std::mem::take(&mut self.hall.guest(key(index)).counted) {
             self.counted -= 1;
-            let ticket = LeaveTicket { connection: key(index), request: RequestKey(index) };
+            let ticket = Ticket { connection: key(index), request: RequestKey(index) };
             self.push(Item::Leave(ticket));
         }
     }

@@ -1,0 +1,98 @@
+//! Beside the numbered messages: those that nobody remembers, and looks at a room's history, asked
+//! in the room's order and answered when the outbox has space.
+
+use super::{Connection, Desk};
+use crate::{
+    metrics::Count,
+    outbox::Frame,
+    protocol::{client_message::Range, limits::PAGE_BYTES, room_name::RoomName},
+    relay::SharedRoom,
+    room::{RoomPlace, Ticket},
+    session::{Event, RequestKey, RoomRefusal},
+};
+use std::{borrow::Cow, sync::Arc};
+
+/// A request without an answer.
+#[derive(Debug)]
+pub(super) struct Paging {
+    key: RequestKey,
+    room: Arc<SharedRoom>,
+    range: Range,
+    /// Whether everything that was asked of the room before has taken effect.
+    due: bool,
+}
+
+impl Connection {
+    /// Queues a message that nobody remembers for the member at `at`, unless it is behind.
+    pub(crate) fn tell(&mut self, at: RoomPlace, frame: &Frame, desk: &mut Desk) {
+        if self.session.has_expired_part(desk.now) {
+            self.step(Event::Delivery, desk);
+        }
+        if desk.takes_out(self.key, at) {
+            return;
+        }
+        if self.transport.outbox().takes(frame.len()) {
+            // A sealed outbox swallows what comes after the Close.
+            let _ = self.transport.push_data(frame.clone(), desk.now.time);
+            desk.recorder.count(Count::Delivery);
+        } else {
+            desk.recorder.count(Count::EphemeralDropped);
+        }
+    }
+
+    pub(super) fn look_back(
+        &mut self,
+        key: RequestKey,
+        room: &RoomName,
+        range: Range,
+        desk: &mut Desk,
+    ) {
+        let Some(room) = self.seats.room(room.borrowed()).map(Arc::clone) else {
+            let why = RoomRefusal::NotJoined;
+            return self.step(Event::HistoryRefused { key, why }, desk);
+        };
+        if self.paging.is_some() {
+            // The session gave up the one before, and there is still no space.
+            let why = RoomRefusal::Overloaded;
+            return self.step(Event::HistoryRefused { key, why }, desk);
+        }
+        desk.shared.relay.look_back(self.caller(key, desk), &room);
+        self.paging = Some(Box::new(Paging { key, room, range, due: false }));
+    }
+
+    /// The look at the history has its turn in the room.
+    pub(crate) fn looked_back(&mut self, ticket: Ticket, desk: &mut Desk) {
+        if let Some(paging) = self.paging.as_mut().filter(|paging| paging.key == ticket.request) {
+            paging.due = true;
+        }
+        self.turn_page(desk);
+    }
+
+    /// Answers if it is time and there is space: a peer that reads slowly pins no page in memory.
+    pub(super) fn turn_page(&mut self, desk: &mut Desk) {
+        let outbox = self.transport.outbox();
+        let fits = |bytes| outbox.is_empty() || outbox.takes(bytes);
+        // The largest page, before it is read; then, because one message may be larger, this one.
+        let Some(paging) = self.paging.take_if(|paging| paging.due && fits(PAGE_BYTES)) else {
+            return;
+        };
+        let Paging { key, room, range, .. } = *paging;
+        if !self.seats.is_seated(room.id()) {
+            let why = RoomRefusal::NotJoined;
+            return self.on_event(Event::HistoryRefused { key, why }, desk);
+        }
+        let page = desk.shared.relay.page(&room, range, desk.now.wall);
+        if !fits(page.max_frame_bytes()) {
+            self.paging = Some(Box::new(Paging { key, room, range, due: true }));
+            return;
+        }
+        let user = self.admitted.clone();
+        let user = user.as_ref().map_or("", |identity| &identity.user);
+        let texts = page.messages.iter().filter_map(|message| message.frame_for(user).as_text());
+        let messages = texts.map(Cow::Borrowed).collect();
+        let epoch = page.epoch.as_str();
+        self.on_event(Event::History { key, epoch, messages, more: page.more }, desk);
+        // Whoever called may have written already.
+        self.wake();
+    }
+}
