@@ -8,7 +8,8 @@ let since; // where we stopped: the room's epoch and the last seq
 async function hear(ws, wanted) {
   const got = JSON.parse((await ws.inbox.next()).value[0]);
   if (got.type === "error") throw new Error(`${got.code}: ${got.message}`);
-  if (got.type === "message") console.log((since.seq = got.seq), got.from.user, got.payload);
+  if (got.seq && got.type === "message") since.seq = got.seq; // an ephemeral message has no seq
+  if (got.type === "message") console.log(got.seq ?? "-", got.from.user, got.payload);
   return got.type === wanted ? got : hear(ws, wanted);
 }
 

@@ -10,8 +10,8 @@ def hear(ws, wanted):
     for text in ws:
         got = json.loads(text)
         if got["type"] == "message":
-            since["seq"] = got["seq"]
-            print(got["seq"], got["from"]["user"], got["payload"], flush=True)
+            since["seq"] = got.get("seq", since["seq"])  # an ephemeral message has no seq
+            print(got.get("seq", "-"), got["from"]["user"], got["payload"], flush=True)
         elif got["type"] == "error":
             sys.exit(f"{got['code']}: {got['message']}")
         if got["type"] == wanted:

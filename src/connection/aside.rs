@@ -31,7 +31,7 @@ impl Connection {
         if desk.takes_out(self.key, at) {
             return;
         }
-        if self.transport.outbox().takes(frame.len()) {
+        if self.transport.outbox().takes_lightly(frame.len()) {
             // A sealed outbox swallows what comes after the Close.
             let _ = self.transport.push_data(frame.clone(), desk.now.time);
             desk.recorder.count(Count::Delivery);
@@ -61,30 +61,35 @@ impl Connection {
     }
 
     /// The look at the history has its turn in the room.
-    pub(crate) fn looked_back(&mut self, ticket: Ticket, desk: &mut Desk) {
+    /// Returns how many messages the answer has, 0 if it waits.
+    pub(crate) fn looked_back(&mut self, ticket: Ticket, desk: &mut Desk) -> usize {
         if let Some(paging) = self.paging.as_mut().filter(|paging| paging.key == ticket.request) {
             paging.due = true;
         }
-        self.turn_page(desk);
+        self.turn_page(desk)
     }
 
     /// Answers if it is time and there is space: a peer that reads slowly pins no page in memory.
-    pub(super) fn turn_page(&mut self, desk: &mut Desk) {
+    /// Returns how many messages the answer has.
+    pub(super) fn turn_page(&mut self, desk: &mut Desk) -> usize {
         let outbox = self.transport.outbox();
         let fits = |bytes| outbox.is_empty() || outbox.takes(bytes);
+        // Replies must find space behind a page, in a small outbox too.
+        let most = PAGE_BYTES.min(outbox.room_share());
         // The largest page, before it is read; then, because one message may be larger, this one.
-        let Some(paging) = self.paging.take_if(|paging| paging.due && fits(PAGE_BYTES)) else {
-            return;
+        let Some(paging) = self.paging.take_if(|paging| paging.due && fits(most)) else {
+            return 0;
         };
         let Paging { key, room, range, .. } = *paging;
         if !self.seats.is_seated(room.id()) {
             let why = RoomRefusal::NotJoined;
-            return self.on_event(Event::HistoryRefused { key, why }, desk);
+            self.on_event(Event::HistoryRefused { key, why }, desk);
+            return 0;
         }
-        let page = desk.shared.relay.page(&room, range, desk.now.wall);
+        let page = desk.shared.relay.page(&room, range, most, desk.now.wall);
         if !fits(page.max_frame_bytes()) {
             self.paging = Some(Box::new(Paging { key, room, range, due: true }));
-            return;
+            return 0;
         }
         let user = self.admitted.clone();
         let user = user.as_ref().map_or("", |identity| &identity.user);
@@ -94,5 +99,6 @@ impl Connection {
         self.on_event(Event::History { key, epoch, messages, more: page.more }, desk);
         // Whoever called may have written already.
         self.wake();
+        page.messages.len()
     }
 }

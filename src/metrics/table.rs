@@ -276,7 +276,8 @@ pub(crate) const TABLE: &[Row] = &[
     counter(
         Metric::EphemeralsDropped,
         "vestibule_ephemeral_drops_total",
-        "Times that such a message found no space in the queue of a member, and was left out.",
+        "Times that such a message found no space in the queue of a member that was not behind, and \
+         was left out.",
     ),
     counter(
         Metric::Deliveries,

@@ -150,6 +150,17 @@ impl Outbox {
         !self.sealed && self.fits(len, self.limit / 2)
     }
 
+    /// Whether a message of `len` bytes that may be lost may be queued: not above the low mark, so
+    /// that those which may not be lost find space behind any number of them.
+    pub fn takes_lightly(&self, len: usize) -> bool {
+        !self.sealed && self.fits(len, self.limit / 4)
+    }
+
+    /// The share of the limit that room messages may fill, in bytes.
+    pub const fn room_share(&self) -> usize {
+        (self.limit / 2) as usize
+    }
+
     fn fits(&self, len: usize, mark: u32) -> bool {
         match u32::try_from(len) {
             Ok(len) if self.is_empty() => len <= LIMIT_MAX_BYTES,

@@ -75,6 +75,8 @@ fn marks_lie_at_a_quarter_and_at_half() {
     outbox.push(binary(23)).unwrap();
     assert!(outbox.below_low_mark());
     assert!(outbox.takes(25) && !outbox.takes(26));
+    assert!(outbox.takes_lightly(0) && !outbox.takes_lightly(1));
+    assert_eq!(outbox.room_share(), 50);
     outbox.push(binary(0)).unwrap();
     assert!(!outbox.below_low_mark());
 }

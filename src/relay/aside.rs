@@ -3,12 +3,7 @@
 use super::{Caller, Relay, SharedRoom, notes};
 use crate::{
     broker::{Delivery, Draft, Epoch, ReadBudget},
-    protocol::{
-        client_message::Range,
-        limits::{ID_CHARS, PAGE_BYTES},
-        room_name::ROOM_NAME_BYTES,
-        time::Wall,
-    },
+    protocol::{client_message::Range, limits::ID_CHARS, room_name::ROOM_NAME_BYTES, time::Wall},
     room::{Item, Ticket, WorkerIndex},
     session::RoomRefusal,
 };
@@ -76,10 +71,10 @@ impl Relay {
         self.wake(caller.worker, wake);
     }
 
-    /// Reads a part of what a room remembers.
-    pub(crate) fn page(&self, room: &SharedRoom, range: Range, now: Wall) -> Page {
-        let budget =
-            ReadBudget { frames: range.limit as usize, bytes: PAGE_BYTES - ENVELOPE_BYTES };
+    /// Reads a part of what a room remembers, for an answer of so many bytes, or with one message.
+    pub(crate) fn page(&self, room: &SharedRoom, range: Range, most: usize, now: Wall) -> Page {
+        let bytes = most.saturating_sub(ENVELOPE_BYTES);
+        let budget = ReadBudget { frames: range.limit as usize, bytes };
         let mut messages = Vec::new();
         let mut core = room.lock();
         // A room that nobody publishes in forgets late.

@@ -59,8 +59,9 @@ pub(crate) trait Audience<L> {
     /// A leave took effect, everything of the room is queued: answers it and returns the place
     /// that becomes free.
     fn left(&mut self, ticket: Ticket, room: &Arc<Room<L>>) -> Option<usize>;
-    /// Somebody asked for history, and everything before that has taken effect.
-    fn look_back(&mut self, ticket: Ticket, room: &Room<L>);
+    /// Somebody asked for history, and everything before that has taken effect. Returns how many
+    /// messages the answer has.
+    fn look_back(&mut self, ticket: Ticket, room: &Room<L>) -> usize;
     /// `member`, which is at `at`, does not keep up, and nothing is left to bridge that: it has to
     /// go.
     fn lost(&mut self, member: ConnKey, at: RoomPlace);
@@ -160,7 +161,8 @@ impl<L> LocalRoom<L> {
         }
     }
 
-    /// Serves items until `quantum` members were offered or answered something. `true` if more is
+    /// Serves items until `quantum` members were offered or answered something; each message of a page
+    /// counts as one. `true` if more is
     /// to do.
     pub(crate) fn serve(&mut self, quantum: &mut usize, audience: &mut impl Audience<L>) -> bool {
         loop {
@@ -194,8 +196,9 @@ impl<L> LocalRoom<L> {
                     }
                 }
                 Item::LookBack(ticket) if self.batch.is_empty() && *quantum > 0 => {
-                    *quantum -= 1;
-                    audience.look_back(ticket, &self.room);
+                    // A page costs about as much as to offer its messages.
+                    let answered = audience.look_back(ticket, &self.room);
+                    *quantum = quantum.saturating_sub(1 + answered);
                 }
                 Item::Ephemeral(frame, credit) if self.batch.is_empty() => {
                     self.batch.ephemeral = Some(frame);

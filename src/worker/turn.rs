@@ -264,10 +264,9 @@ impl Audience<RoomLog> for Hall<'_> {
         }
     }
 
-    fn look_back(&mut self, ticket: Ticket, _: &SharedRoom) {
-        if let Some((connection, desk)) = self.touch(ticket.connection) {
-            connection.looked_back(ticket, desk);
-        }
+    fn look_back(&mut self, ticket: Ticket, _: &SharedRoom) -> usize {
+        self.touch(ticket.connection)
+            .map_or(0, |(connection, desk)| connection.looked_back(ticket, desk))
     }
 
     fn wait(&mut self, member: ConnKey) {

@@ -114,13 +114,9 @@ async fn unknown_and_unsupported_types_are_no_bugs() {
         alice.say(json!({"type": kind, "id": "u"})).await;
         assert_eq!(alice.refused("unknown_type").await["id"], "u");
     }
-    for request in [json!({"type": "presence", "room": "lobby"})] {
-        for _ in 0..6 {
-            let mut request = request.clone();
-            request["id"] = json!("u");
-            alice.say(request).await;
-            assert_eq!(alice.refused("unsupported").await["id"], "u");
-        }
+    for _ in 0..20 {
+        alice.say(json!({"type": "presence", "room": "lobby", "id": "u"})).await;
+        assert_eq!(alice.refused("unsupported").await["id"], "u");
     }
     // `join.presence` is then ignored; so is whatever has no meaning.
     alice.say(json!({"type": "join", "room": "lobby", "presence": true, "x": [1]})).await;

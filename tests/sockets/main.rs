@@ -10,8 +10,10 @@
 
 mod abuse;
 mod drain;
+mod ephemeral;
 mod forwarded;
 mod handshake;
+mod history;
 mod life;
 mod limits;
 mod load;

@@ -77,61 +77,6 @@ async fn a_payload_that_is_no_good_json_is_refused() {
 }
 
 #[tokio::test]
-async fn an_ephemeral_message_reaches_those_who_are_there_and_nobody_else() {
-    for workers in crate::WORKERS {
-        let host = Host::start(workers, |_| {});
-        let mut alice = host.member("alice", "lobby").await;
-        let mut bob = host.member("bob", "lobby").await;
-        let typing = json!({"type": "message", "room": "lobby", "payload": "typing", "ephemeral": true, "id": "e"});
-        let ack = alice.ask(typing).await;
-        assert_eq!((&ack["type"], ack.get("seq"), ack.get("epoch")), (&json!("ack"), None, None));
-        for peer in [&mut alice, &mut bob] {
-            let message = peer.expect("message").await;
-            assert_eq!((&message["payload"], message.get("seq")), (&json!("typing"), None));
-            assert_eq!(message["from"]["user"], "alice");
-        }
-        assert_eq!(alice.post("lobby", json!(1)).await["seq"], 1);
-        alice.expect_post(1, json!(1)).await;
-        bob.expect_post(1, json!(1)).await;
-        host.stop().await;
-    }
-}
-
-#[tokio::test]
-async fn history_is_paged_back_to_its_beginning() {
-    for workers in crate::WORKERS {
-        let host = Host::start(workers, |_| {});
-        let mut alice = host.member("alice", "lobby").await;
-        for n in 1..=7 {
-            alice.post("lobby", json!(n)).await;
-            alice.expect_post(n, json!(n)).await;
-        }
-        let mut bob = host.member("bob", "lobby").await;
-        let mut before = json!({});
-        for (seqs, more) in [(vec![5, 6, 7], true), (vec![2, 3, 4], true), (vec![1], false)] {
-            let mut request = json!({"type": "history", "room": "lobby", "limit": 3, "id": "h"});
-            request
-                .as_object_mut()
-                .expect("object")
-                .extend(before.as_object().expect("object").clone());
-            let page = bob.ask(request).await;
-            let messages = page["messages"].as_array().expect("messages");
-            let found: Vec<_> =
-                messages.iter().map(|it| it["seq"].as_u64().expect("seq")).collect();
-            assert_eq!((found, &page["more"]), (seqs, &json!(more)));
-            before = json!({ "before": messages[0]["seq"] });
-        }
-        for limit in [json!(0), json!(-3), json!("5"), json!(null)] {
-            bob.say(json!({"type": "history", "room": "lobby", "limit": limit, "id": "b"})).await;
-            assert_eq!(bob.refused("bad_message").await["id"], "b");
-        }
-        bob.say(json!({"type": "history", "room": "attic", "id": "n"})).await;
-        assert_eq!(bob.refused("not_joined").await["room"], "attic");
-        host.stop().await;
-    }
-}
-
-#[tokio::test]
 async fn others_see_the_user_and_the_info_of_the_token() {
     for workers in crate::WORKERS {
         let host = Host::start(workers, |_| {});

@@ -4,7 +4,7 @@ mod world;
 
 use super::*;
 use proptest::prelude::*;
-use world::{Heard, World};
+use world::{Heard, PAGE, World};
 
 fn messages(range: std::ops::RangeInclusive<u64>) -> impl Iterator<Item = Heard> {
     range.map(Heard::Message)
@@ -143,6 +143,19 @@ fn joins_draw_on_the_quantum_too() {
 }
 
 #[test]
+fn a_page_draws_on_the_quantum_by_its_messages() {
+    let mut world = World::new(100, 1 << 20);
+    let ann = world.join(None);
+    (0..10).for_each(|_| world.look_back(ann));
+    world.turn(1 + 2 * (1 + PAGE));
+    assert_eq!(world.heard(ann), [Heard::Joined(0), Heard::LookedBack, Heard::LookedBack]);
+    assert!(world.active);
+    world.turn(1);
+    assert!(world.active, "more than the quantum is nothing left of it");
+    world.check();
+}
+
+#[test]
 fn ephemeral_messages_and_looks_back_keep_to_the_order_of_the_room() {
     let mut world = World::new(100, 1 << 20);
     let early = world.join(None);
@@ -170,7 +183,10 @@ fn who_has_no_space_misses_ephemeral_messages_and_nothing_else() {
         world.turn(10);
     }
     assert_eq!(world.cursor(slow), Cursor::Live, "they make nobody fall behind");
-    assert!(world.hall.guests[&slow].outbox.bytes() <= 500, "half of the limit");
+    assert!(world.hall.guests[&slow].outbox.bytes() <= 250, "a quarter of the limit");
+    world.publish(100);
+    world.turn(10);
+    assert_eq!(world.cursor(slow), Cursor::Live, "there is space behind them");
     for _ in 0..20 {
         world.publish(10);
         world.emit();
@@ -180,7 +196,7 @@ fn who_has_no_space_misses_ephemeral_messages_and_nothing_else() {
     world.check();
     let heard = world.heard(slow);
     let messages = heard.iter().filter(|heard| matches!(heard, Heard::Message(_))).count();
-    assert_eq!(messages, 20);
+    assert_eq!(messages, 21);
     assert!(heard.len() < 100, "{}", heard.len());
 }
 

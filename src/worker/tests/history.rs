@@ -7,7 +7,7 @@ use super::{
 };
 use crate::protocol::{
     limits::PAGE_BYTES,
-    room_rules::{HistoryBounds, RoomRules},
+    room_rules::{Access, HistoryBounds, RoomRules, RoomTerms},
 };
 use serde_json::{Value, json};
 
@@ -290,5 +290,52 @@ fn a_slow_reader_misses_ephemeral_messages_and_no_others() {
         let sheet = house.shared.metrics.sheet();
         assert_eq!(sheet.total(crate::metrics::Metric::Ephemerals), 300);
         assert!(sheet.total(crate::metrics::Metric::EphemeralsDropped) < 300, "once it is behind");
+    });
+}
+
+#[test]
+fn a_reload_counts_for_what_is_asked_after_it() {
+    everywhere(async |house| {
+        let (mut ann, _) = house.enter_room("ann", "den").await;
+        fill(&mut ann, 10, 10).await;
+        ann.send(&ephemeral(1)).await;
+        ann.expect("ack").await;
+        ann.expect("message").await;
+        house
+            .reload(|plan| {
+                let history = HistoryBounds { count: 2, ..HistoryBounds::default() };
+                let terms = RoomTerms { ephemeral: false, ..RoomTerms::new(Access::Open) };
+                plan.rooms = RoomRules::everywhere(terms.with_history(history));
+            })
+            .await;
+        ann.send(&history("den")).await;
+        let page = ann.expect("history").await;
+        assert_eq!((seqs(&page), &page["more"]), (vec![9, 10], &json!(false)));
+        ann.send(&ephemeral(2)).await;
+        assert_eq!(ann.expect("error").await["code"], "forbidden");
+        house.reload(|plan| plan.rooms = RoomRules::open()).await;
+        ann.send(&ephemeral(3)).await;
+        ann.expect("ack").await;
+        assert_eq!(ann.expect("message").await["payload"], 3);
+    });
+}
+
+#[test]
+fn what_is_too_old_is_not_shown_though_nobody_speaks() {
+    let brief = |plan: &mut super::house::Plan| {
+        let history = HistoryBounds { age_ms: 500, ..HistoryBounds::default() };
+        plan.rooms = RoomRules::open().with_history(history);
+    };
+    everywhere_with(brief, async |house| {
+        let (mut ann, _) = house.enter_room("ann", "den").await;
+        for expected in [vec![1, 2, 3], vec![]] {
+            if !expected.is_empty() {
+                fill(&mut ann, 3, 10).await;
+            }
+            ann.send(&history("den")).await;
+            let page = ann.expect("history").await;
+            assert_eq!((seqs(&page), &page["more"]), (expected, &json!(false)));
+            wait(500).await;
+        }
     });
 }

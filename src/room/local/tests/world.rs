@@ -13,6 +13,9 @@ use crate::{
 use serde_json::Value;
 use std::{collections::BTreeMap, io::IoSlice};
 
+/// The messages of every page.
+pub(super) const PAGE: usize = 5;
+
 /// What a peer read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Heard {
@@ -152,15 +155,16 @@ impl Audience<MemoryLog> for Hall {
     fn tell(&mut self, to: ConnKey, _: RoomPlace, frame: &Frame) {
         let guest = self.guest(to);
         assert!(guest.place.is_some(), "whoever has no place is told nothing");
-        if !guest.lost && guest.outbox.takes(frame.len()) {
+        if !guest.lost && guest.outbox.takes_lightly(frame.len()) {
             guest.outbox.push(frame.clone()).expect("it fits");
         }
     }
 
-    fn look_back(&mut self, ticket: Ticket, _: &Room<MemoryLog>) {
-        let Some(guest) = self.guests.get_mut(&ticket.connection.index) else { return };
+    fn look_back(&mut self, ticket: Ticket, _: &Room<MemoryLog>) -> usize {
+        let Some(guest) = self.guests.get_mut(&ticket.connection.index) else { return 0 };
         assert!(guest.place.is_some(), "looked back out of order");
         guest.say(r#"{"history":true}"#);
+        PAGE
     }
 
     fn is_hungry(&self, to: ConnKey) -> bool {

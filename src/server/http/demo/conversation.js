@@ -90,7 +90,8 @@ export class Conversation {
     const mine = from?.user === this.#me;
     const line = element("li", `said${mine ? " mine" : ""}${missed ? " missed" : ""}`);
     const text = typeof payload?.text === "string" ? payload.text : JSON.stringify(payload);
-    const detail = `${TIME.format(at_ms)} · #${seq}${missed ? " · missed" : ""}`;
+    const place = seq === undefined ? "not remembered" : `#${seq}`;
+    const detail = `${TIME.format(at_ms)} · ${place}${missed ? " · missed" : ""}`;
     line.append(head(from?.user ?? "system", detail), element("p", "text", text));
     const pending = this.#pending.get(idempotency_key);
     this.#pending.delete(idempotency_key);

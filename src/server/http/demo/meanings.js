@@ -14,7 +14,9 @@ const CLIENT = {
       : `May I enter ${m.room}? Every room is checked against the token.`,
   leave: (m) => `I leave ${m.room}.`,
   message: (m) =>
-    `Say this in ${m.room}. The idempotency_key makes it safe to send again after a lost line.`,
+    m.ephemeral
+      ? `Say this to who is in ${m.room} now, and forget it.`
+      : `Say this in ${m.room}. The idempotency_key makes it safe to send again after a lost line.`,
   history: (m) => `What does ${m.room} remember?`,
   presence: (m) => `Who is in ${m.room}?`,
   ping: () => "Are you still there?",
@@ -35,13 +37,12 @@ const SERVER = {
     m.code
       ? `The server ended your membership of ${m.room}: ${m.code}.`
       : `You have left ${m.room}.`,
-  ack: (m) =>
-    m.duplicate
-      ? `That had arrived before, as #${m.seq}: it is not said twice.`
-      : `Your message has its place: it is #${m.seq} in ${m.room}, for everybody.`,
+  ack: (m) => ack(m),
   message: (m) =>
-    `#${m.seq} in ${m.room}, from ${m.from?.user ?? "the system"}. The server sets from and seq; ` +
-    "all members see the same order.",
+    m.seq === undefined
+      ? `From ${m.from?.user ?? "the system"} in ${m.room}, for who is there now: nobody remembers it.`
+      : `#${m.seq} in ${m.room}, from ${m.from?.user ?? "the system"}. The server sets from and seq; ` +
+        "all members see the same order.",
   history: (m) => `What ${m.room} remembers.`,
   presence: (m) => `Who is in ${m.room}.`,
   member_joined: (m) => `${m.user} came into ${m.room}.`,
@@ -51,6 +52,13 @@ const SERVER = {
   reconnect: (m) => `The server goes away soon: come back in ${duration(m.after_ms)}.`,
   error: (m) => error(m),
 };
+
+function ack(m) {
+  if (m.seq === undefined) return `Passed on to who is in ${m.room} now; nobody remembers it.`;
+  return m.duplicate
+    ? `That had arrived before, as #${m.seq}: it is not said twice.`
+    : `Your message has its place: it is #${m.seq} in ${m.room}, for everybody.`;
+}
 
 function joined(m) {
   if (m.recovered === true) return `You are in ${m.room} again, and everything you missed follows.`;
