@@ -143,7 +143,8 @@ impl Client {
     pub(super) fn write(&mut self, room: &'static str, bytes: usize, keyed: bool) -> Post {
         self.posts += 1;
         let text = format!("{}.{} {}", self.number, self.posts, "x".repeat(bytes));
-        let key = keyed.then(|| format!("{}.{}", self.number, self.posts));
+        // The same as other users have, but like no other of this user.
+        let key = keyed.then(|| format!("{}.{}", self.number / super::USERS, self.posts));
         Post { room, text, key }
     }
 

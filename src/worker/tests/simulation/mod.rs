@@ -31,6 +31,8 @@ use std::{
 use tokio::task::yield_now;
 
 const ROOMS: [&str; 3] = ["a", "b", "c"];
+/// Of them some have two connections.
+const USERS: usize = 4;
 /// Things that happen in one simulation.
 const EVENTS: usize = 120;
 /// Seeds that are played unless it is said otherwise.
@@ -88,8 +90,8 @@ struct Party<'a> {
 
 impl<'a> Party<'a> {
     fn new(house: &'a House, mut dice: Dice) -> Self {
-        // Two connections may be of one user.
-        let clients = (0..3 + dice.below(4)).map(|n| Client::new(n, format!("user{}", n % 4)));
+        let clients = 0..3 + dice.below(4);
+        let clients = clients.map(|n| Client::new(n, format!("user{}", n % USERS)));
         let clients = clients.collect();
         Self { house, dice, record: Record::default(), clients }
     }
