@@ -7,7 +7,10 @@ use crate::{
     outbox::Frame,
     protocol::{client_message::Range, limits::PAGE_BYTES, room_name::RoomName},
     relay::SharedRoom,
-    room::{RoomPlace, Ticket},
+    room::{
+        RoomPlace, Ticket,
+        trace::{Step, Who, note},
+    },
     session::{Event, RequestKey, RoomRefusal},
 };
 use std::{borrow::Cow, sync::Arc};
@@ -34,6 +37,8 @@ impl Connection {
         if self.transport.outbox().takes_lightly(frame.len()) {
             // A sealed outbox swallows what comes after the Close.
             let _ = self.transport.push_data(frame.clone(), desk.now.time);
+            let who = Who { worker: desk.worker, connection: self.key };
+            note(at.room, || Step::QueuedAside { who, place: at.place });
             desk.recorder.count(Count::Delivery);
         } else {
             desk.recorder.count(Count::EphemeralDropped);
@@ -91,6 +96,14 @@ impl Connection {
             self.paging = Some(Box::new(Paging { key, room, range, due: true }));
             return 0;
         }
+        note(room.id(), || Step::Paged {
+            who: Who { worker: desk.worker, connection: self.key },
+            before: range.before,
+            limit: range.limit,
+            bytes: most,
+            seqs: page.messages.iter().map(|message| message.seq).collect(),
+            more: page.more,
+        });
         let user = self.admitted.clone();
         let user = user.as_ref().map_or("", |identity| &identity.user);
         let texts = page.messages.iter().filter_map(|message| message.frame_for(user).as_text());

@@ -50,6 +50,7 @@ impl Relay {
         let credits = self.reserve(core.workers(), draft.max_frame_bytes())?;
         let at = core.log.date(now);
         let frame = draft.frame(None, at.as_ms());
+        notes::emitted(room, (now, at), credits.iter().map(|(worker, _)| *worker));
         for (worker, credit) in credits {
             if self.push(worker, room, Item::Ephemeral(frame.clone(), credit)) {
                 sleepers.push(worker);
@@ -66,6 +67,7 @@ impl Relay {
     pub(crate) fn look_back(&self, caller: Caller, room: &Arc<SharedRoom>) {
         let ticket = Ticket { connection: caller.connection, request: caller.request };
         let core = room.lock();
+        notes::look_back(room, caller);
         let wake = self.push(caller.worker, room, Item::LookBack(ticket));
         drop(core);
         self.wake(caller.worker, wake);

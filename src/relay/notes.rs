@@ -37,6 +37,24 @@ pub(super) fn leave(room: &SharedRoom, caller: Caller) {
     note(room.id(), || Step::AskedToLeave { who: who(caller), request: caller.request });
 }
 
+/// A look at the history is queued.
+pub(super) fn look_back(room: &SharedRoom, caller: Caller) {
+    note(room.id(), || Step::AskedToLookBack { who: who(caller), request: caller.request });
+}
+
+/// A message that nobody remembers has its date.
+pub(super) fn emitted(
+    room: &SharedRoom,
+    (now, at): (Wall, Wall),
+    workers: impl Iterator<Item = WorkerIndex>,
+) {
+    note(room.id(), || {
+        let mut workers: Vec<_> = workers.collect();
+        workers.sort_unstable();
+        Step::Emitted { now, at, workers }
+    });
+}
+
 /// The log judged a publish.
 pub(super) fn published(
     room: &SharedRoom,

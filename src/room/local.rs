@@ -201,6 +201,8 @@ impl<L> LocalRoom<L> {
                     *quantum = quantum.saturating_sub(1 + answered);
                 }
                 Item::Ephemeral(frame, credit) if self.batch.is_empty() => {
+                    let worker = audience.worker();
+                    note(self.room.id(), || Step::Passed { worker, dropped: false });
                     self.batch.ephemeral = Some(frame);
                     self.batch.credits.push(credit);
                     break;
@@ -250,6 +252,8 @@ impl<L> LocalRoom<L> {
             let at = RoomPlace { room: self.room.id(), place };
             if let Some(frame) = &self.batch.ephemeral {
                 audience.tell(member.connection, at, frame);
+                let to = Spot { worker: audience.worker(), place };
+                note(self.room.id(), || Step::Told { to });
                 continue;
             }
             let taken = audience.offer(member.connection, at, &self.batch.deliveries);
@@ -280,10 +284,12 @@ impl<L> LocalRoom<L> {
         self.next_seq += self.batch.deliveries.len() as u64;
         self.batch.deliveries.clear();
         self.batch.place = 0;
-        if self.batch.ephemeral.take().is_none() {
-            let (worker, next_seq) = (audience.worker(), self.next_seq);
-            note(self.room.id(), || Step::HandedOut { worker, next_seq });
-        }
+        let (worker, next_seq) = (audience.worker(), self.next_seq);
+        note(self.room.id(), || match self.batch.ephemeral {
+            Some(_) => Step::PassedOn { worker },
+            None => Step::HandedOut { worker, next_seq },
+        });
+        self.batch.ephemeral = None;
         for credit in self.batch.credits.drain(..) {
             audience.release(credit);
         }

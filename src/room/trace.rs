@@ -111,6 +111,22 @@ pub(crate) enum Step {
         /// The request to answer.
         request: RequestKey,
     },
+    /// A message that nobody remembers was pushed to these workers.
+    Emitted {
+        /// When.
+        now: Wall,
+        /// Its date.
+        at: Wall,
+        /// Ascending.
+        workers: Vec<WorkerIndex>,
+    },
+    /// A look at the history was queued.
+    AskedToLookBack {
+        /// Who looks.
+        who: Who,
+        /// The request to answer.
+        request: RequestKey,
+    },
     /// A member was counted out.
     CountedOut {
         /// Its worker.
@@ -147,6 +163,30 @@ pub(crate) enum Step {
         request: RequestKey,
         /// The place that became free.
         place: Option<usize>,
+    },
+    /// A look at the history had its turn.
+    LookedBack {
+        /// Who looks.
+        who: Who,
+        /// The request.
+        request: RequestKey,
+    },
+    /// A message that nobody remembers is passed on next, or to nobody.
+    Passed {
+        /// By which worker.
+        worker: WorkerIndex,
+        /// Nobody on this worker waits for it.
+        dropped: bool,
+    },
+    /// A live member was offered the message that nobody remembers.
+    Told {
+        /// Which member.
+        to: Spot,
+    },
+    /// Every live member was offered it.
+    PassedOn {
+        /// By which worker.
+        worker: WorkerIndex,
     },
     /// A message that nobody on this worker waits for.
     Skipped {
@@ -225,6 +265,28 @@ pub(crate) enum Step {
         join: RequestKey,
         /// Whether it counts as a member until its leave takes effect.
         still_counts: bool,
+    },
+    /// A message that nobody remembers stands in its outbox.
+    QueuedAside {
+        /// Which connection.
+        who: Who,
+        /// At which place of the room.
+        place: usize,
+    },
+    /// It read a page of the history, to answer with it.
+    Paged {
+        /// Which connection.
+        who: Who,
+        /// Below this number; `None` is the newest.
+        before: Option<u64>,
+        /// How many messages it wants at most.
+        limit: u32,
+        /// How large the answer may be, in bytes; with one message it may be larger.
+        bytes: usize,
+        /// What it got, ascending.
+        seqs: Vec<u64>,
+        /// Whether older ones are remembered.
+        more: bool,
     },
     /// A message stands in its outbox.
     Queued {

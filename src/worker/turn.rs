@@ -171,9 +171,10 @@ impl Core {
         shared.relay.register(worker, waker);
         shared.relay.drain(worker, &mut self.rooms.items);
         self.rooms.distribute((worker, &self.desk.terms.rules.rooms), |room, seq, credit| {
-            if let Some(seq) = seq {
-                note(room, || Step::Skipped { worker, seq });
-            }
+            note(room, || match seq {
+                Some(seq) => Step::Skipped { worker, seq },
+                None => Step::Passed { worker, dropped: true },
+            });
             shared.relay.give_back(worker, credit);
         });
         let mut quantum = self.rooms.pace.turn;
@@ -264,9 +265,11 @@ impl Audience<RoomLog> for Hall<'_> {
         }
     }
 
-    fn look_back(&mut self, ticket: Ticket, _: &SharedRoom) -> usize {
-        self.touch(ticket.connection)
-            .map_or(0, |(connection, desk)| connection.looked_back(ticket, desk))
+    fn look_back(&mut self, ticket: Ticket, room: &SharedRoom) -> usize {
+        let Ticket { connection, request } = ticket;
+        let who = Who { worker: self.desk.worker, connection };
+        note(room.id(), || Step::LookedBack { who, request });
+        self.touch(connection).map_or(0, |(connection, desk)| connection.looked_back(ticket, desk))
     }
 
     fn wait(&mut self, member: ConnKey) {

@@ -27,7 +27,11 @@ pub(super) struct Scope {
     pub(super) again: bool,
     /// Messages.
     pub(super) commits: u64,
-    /// Of them each may have the one key that there is.
+    /// Messages that nobody remembers.
+    pub(super) emits: u8,
+    /// Looks at the history.
+    pub(super) looks: u8,
+    /// Of the others each may have the one key that there is.
     pub(super) keys: bool,
     /// Messages that history holds.
     pub(super) remembers: usize,
@@ -41,10 +45,12 @@ pub(super) enum Move {
     Publish {
         keyed: bool,
     },
+    Emit,
     Forget,
     Free,
     Join(Who, Option<Asked>),
     Leave(Who),
+    LookBack(Who),
     /// The connection ends.
     Vanish(Who),
     /// The connection loses its right to be in the room.
@@ -71,6 +77,10 @@ struct State {
     model: Model,
     /// Joins that each connection has asked for.
     joins: Vec<u8>,
+    /// Messages that nobody remembers.
+    emits: u8,
+    /// Looks at the history.
+    looks: u8,
 }
 
 /// How a state came about.
@@ -109,7 +119,7 @@ impl Scope {
             Bounds { count: self.remembers, age_ms: 1_000, bytes: usize::MAX, capped: false };
         let mut model = Model::new(workers, bounds, SlowConsumer::CatchUp);
         model.flaw = flaw;
-        State { model, joins: vec![0; self.connections.len()] }
+        State { model, joins: vec![0; self.connections.len()], emits: 0, looks: 0 }
     }
 
     fn moves(self, state: &State) -> Vec<Move> {
@@ -122,6 +132,7 @@ impl Scope {
         if self.keys {
             moves.push(Move::Publish { keyed: true });
         }
+        moves.extend((state.emits < self.emits).then_some(Move::Emit));
         moves.extend([Move::Forget, Move::Free]);
         for (who, joins) in self.who().zip(&state.joins) {
             let seats = &model.sides[usize::from(who.worker)].seats;
@@ -134,6 +145,8 @@ impl Scope {
                 moves.extend(asked.chain([None]).map(|since| Move::Join(who, since)));
             }
             moves.extend(is_inside.then_some(Move::Leave(who)));
+            let looks = is_inside && state.looks < self.looks;
+            moves.extend(looks.then_some(Move::LookBack(who)));
             if seats.next().is_some() {
                 moves.extend([Move::Vanish(who), Move::Evict(who)]);
             }
@@ -151,6 +164,13 @@ impl Scope {
             // One after the other, by place.
             let waits = side.members().filter(|it| it.cursor == Cursor::Live && !it.served);
             let next = waits.map(|member| member.place).min();
+            if side.passing.is_some() {
+                // Whoever is behind is not told: the rule says so.
+                let places = side.members().filter(|it| !it.served).map(|it| it.place);
+                let tell = |place, taken| Move::Offer { to: Spot { worker, place }, taken };
+                moves.extend(places.flat_map(|place| [tell(place, 0), tell(place, 1)]));
+                moves.push(Move::HandOut(worker));
+            }
             if side.batch > 0 {
                 let offer = |place| {
                     let to = Spot { worker, place };
@@ -197,6 +217,11 @@ impl State {
                     return Err(Objection::Impossible("enough"));
                 }
             }
+            Move::Emit => {
+                self.emits += 1;
+                let now = Wall::from_ms(model.history.head);
+                model.take(&Step::Emitted { now, at: now, workers: Vec::new() })?;
+            }
             Move::Forget => {
                 let now = Wall::from_ms(model.history.from() + 1_000);
                 model.take(&Step::Expired { now })?;
@@ -207,13 +232,22 @@ impl State {
                 let request = self.request(who)?;
                 self.model.take(&Step::AskedToLeave { who, request })?;
             }
+            Move::LookBack(who) => {
+                self.looks += 1;
+                let request = self.request(who)?;
+                self.model.take(&Step::AskedToLookBack { who, request })?;
+            }
             Move::Vanish(who) => self.give_up(who, true)?,
             Move::Evict(who) => self.give_up(who, false)?,
             Move::CountOut(worker) => drop(model.take(&Step::CountedOut { worker })?),
             Move::Serve(worker) => self.serve(worker, scope)?,
             Move::Offer { to, taken } => self.offer(to, taken)?,
             Move::HandOut(worker) => {
-                model.take(&Step::HandedOut { worker, next_seq: 0 })?;
+                let passes = model.side(worker)?.passing.is_some();
+                model.take(&match passes {
+                    true => Step::PassedOn { worker },
+                    false => Step::HandedOut { worker, next_seq: 0 },
+                })?;
             }
             Move::Read { by, count, taken } => self.read(by, count, taken)?,
             Move::GoLive(member) => drop(model.take(&Step::WentLive { member })?),
@@ -228,10 +262,10 @@ impl State {
         let in_seats = side.seats.iter().filter(|seat| seat.who == who);
         let in_seats = in_seats.flat_map(|seat| seat.leave.into_iter().chain([seat.join]));
         let in_queue = side.queue.iter().filter_map(|item| match *item {
-            Item::Join { who: by, request, .. } | Item::Leave { who: by, request, .. } => {
-                (by == who).then_some(request)
-            }
-            Item::Deliver(_) => None,
+            Item::Join { who: by, request, .. }
+            | Item::Leave { who: by, request, .. }
+            | Item::LookBack { who: by, request, .. } => (by == who).then_some(request),
+            Item::Deliver(_) | Item::Ephemeral { .. } => None,
         });
         let taken: Vec<_> = in_seats.chain(in_queue).collect();
         Ok((0..).map(RequestKey).find(|key| !taken.contains(key)).expect("a name"))
@@ -276,6 +310,8 @@ impl State {
             None => return Err(Objection::Impossible("nothing waits")),
             Some(&Item::Join { who, request, .. }) => Step::Joined { who, request, seat: None },
             Some(&Item::Leave { who, request, .. }) => Step::Left { who, request, place: None },
+            Some(&Item::LookBack { who, request, .. }) => Step::LookedBack { who, request },
+            Some(Item::Ephemeral { .. }) => Step::Passed { worker, dropped: false },
             Some(Item::Deliver(_)) if is_empty => Step::Skipped { worker, seq: 0 },
             Some(Item::Deliver(_)) if is_full => return Err(Objection::Impossible("enough")),
             Some(Item::Deliver(_)) => Step::Gathered { worker, seq: 0 },
@@ -285,11 +321,24 @@ impl State {
     }
 
     fn offer(&mut self, to: Spot, taken: usize) -> Result<(), Objection> {
+        if self.model.side(to.worker)?.passing.is_some() {
+            return self.tell(to, taken > 0);
+        }
         let first = self.model.side(to.worker)?.next_seq;
         let seqs: Vec<_> = (first..).take(taken).collect();
         let (offered, cursor) = (self.model.side(to.worker)?.batch, Cursor::Live);
         let taken = self.queue(to, &seqs, offered)?;
         self.model.take(&Step::Offered { to, offered, taken, cursor })?;
+        Ok(())
+    }
+
+    fn tell(&mut self, to: Spot, fits: bool) -> Result<(), Objection> {
+        let seat = self.model.side(to.worker)?.seat_at(to)?;
+        let who = (fits && !seat.gone).then_some(seat.who);
+        if let Some(who) = who {
+            self.model.take(&Step::QueuedAside { who, place: to.place })?;
+        }
+        self.model.take(&Step::Told { to })?;
         Ok(())
     }
 
@@ -375,10 +424,12 @@ impl Move {
     fn is_work(self) -> bool {
         match self {
             Self::Publish { .. }
+            | Self::Emit
             | Self::Forget
             | Self::Free
             | Self::Join(..)
             | Self::Leave(_)
+            | Self::LookBack(_)
             | Self::Vanish(_)
             | Self::Evict(_) => false,
             Self::CountOut(_)

@@ -17,6 +17,14 @@ pub(super) enum Flaw {
     JoinOvertakes,
     /// A leave goes to the front of the queue.
     LeaveOvertakes,
+    /// A message that nobody remembers goes to the front of the queue.
+    EphemeralOvertakes,
+    /// It is passed on although a batch was gathered.
+    EphemeralWithinBatch,
+    /// Members that catch up are told, too.
+    ToldBehind,
+    /// A look at the history goes to the front of the queue.
+    LookOvertakes,
     /// A join takes effect although a batch was gathered.
     JoinWithinBatch,
     /// Only a worker without members takes its position from a join: members that are gone and
@@ -38,7 +46,7 @@ pub(super) enum Flaw {
 
 impl Flaw {
     /// All of them.
-    pub(super) const ALL: [Self; 15] = [
+    pub(super) const ALL: [Self; 19] = [
         Self::LiveTooSoon,
         Self::LiveWithinBatch,
         Self::OverflowUnnoticed,
@@ -46,6 +54,10 @@ impl Flaw {
         Self::OverflowOneTooNear,
         Self::JoinOvertakes,
         Self::LeaveOvertakes,
+        Self::EphemeralOvertakes,
+        Self::EphemeralWithinBatch,
+        Self::ToldBehind,
+        Self::LookOvertakes,
         Self::JoinWithinBatch,
         Self::StalePosition,
         Self::CountedOutTwice,

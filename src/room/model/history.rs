@@ -7,6 +7,9 @@ use crate::{
 };
 use std::collections::VecDeque;
 
+/// More than there is in an answer beside its messages.
+const ENVELOPE_BYTES: usize = 1_024;
+
 /// How much is remembered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Bounds {
@@ -69,6 +72,31 @@ impl History {
             None => return Err(Objection::Impossible("memory is not short, or not so short")),
         }
         Ok(())
+    }
+
+    /// What happens at `now` and is not remembered counts for the time of what follows.
+    pub(super) fn date(&mut self, now: Wall) -> Wall {
+        self.newest = self.newest.max(now);
+        self.newest
+    }
+
+    /// The newest messages below `before`, and whether older ones are remembered. `count` says how
+    /// many did fit; here their size is known about.
+    pub(super) fn page(
+        &self,
+        (before, limit, most): (Option<u64>, u32, usize),
+        count: usize,
+    ) -> Result<(Vec<u64>, bool), Objection> {
+        let end = before.unwrap_or(u64::MAX).min(self.head + 1).max(self.from());
+        let there = usize::try_from(end - self.from()).expect("a few");
+        let wanted = there.min(limit as usize);
+        let count = count.min(wanted);
+        let bytes = self.entries.range(there.saturating_sub(count + 1)..there);
+        let bytes: usize = bytes.map(|entry| entry.bytes).sum();
+        if count < wanted && (count == 0 || bytes + ENVELOPE_BYTES < most) {
+            return Err(Objection::Broken(format!("a page of {count}, and {wanted} would fit")));
+        }
+        Ok(((end - count as u64..end).collect(), count < there))
     }
 
     /// A publish: what time it counts for.

@@ -8,6 +8,7 @@
 //! How much an outbox takes and when it drains is not in the model: a member may take any part of
 //! what it is offered, at any time. That covers every outbox and every peer.
 
+mod aside;
 mod explore;
 mod flaw;
 pub(crate) mod history;
@@ -109,6 +110,8 @@ impl Model {
                 Ok(made)
             }
             Step::AskedToLeave { who, request } => self.ask_to_leave(who, request),
+            Step::Emitted { now, .. } => self.emit(now),
+            Step::AskedToLookBack { who, request } => self.ask_to_look_back(who, request),
             Step::CountedOut { worker } => self.count_out(worker),
             Step::Freed { now } => self.free(now),
             Step::Joined { who, request, seat } => self.join(who, request, seat),
@@ -117,6 +120,10 @@ impl Model {
                 self.side(worker)?.slow_consumer = slow_consumer;
                 Ok(Step::Ruled { worker, slow_consumer })
             }
+            Step::LookedBack { who, request } => self.look_back(who, request),
+            Step::Passed { worker, dropped } => self.pass(worker, dropped),
+            Step::Told { to } => self.tell(to),
+            Step::PassedOn { worker } => self.side(worker)?.pass_on(worker),
             Step::Skipped { worker, .. } => self.side(worker)?.skip(worker),
             Step::Gathered { worker, .. } => self.side(worker)?.gather(worker),
             Step::Offered { to, taken, .. } => self.offer(to, taken),
@@ -129,6 +136,8 @@ impl Model {
             Step::Lost { member } => self.lose(member),
             Step::TakenOut { member } => self.side(member.worker)?.take_out(member),
             Step::GaveUp { who, join, still_counts } => self.give_up(who, join, still_counts),
+            Step::QueuedAside { who, place } => self.queue_aside(who, place),
+            Step::Paged { who, .. } => self.page(who, step),
             Step::Queued { who, place, seq } => self.queue(who, place, seq),
         }
     }
@@ -190,12 +199,7 @@ impl Model {
             side.counted += 1;
             side.seats.push(Seat::new(who, request));
         }
-        let item = Item::Join { who, request, head, after };
-        if overtakes {
-            side.queue.push_front(item)
-        } else {
-            side.queue.push_back(item)
-        }
+        side.ask(Item::Join { who, request, head, after }, overtakes);
         Ok((counted, restart))
     }
 
@@ -206,12 +210,7 @@ impl Model {
         if let Some(seat) = side.seat_of(who) {
             seat.leave = Some(request);
         }
-        let item = Item::Leave { who, request, head };
-        if overtakes {
-            side.queue.push_front(item)
-        } else {
-            side.queue.push_back(item)
-        }
+        side.ask(Item::Leave { who, request, head }, overtakes);
         Ok(Step::AskedToLeave { who, request })
     }
 

@@ -20,6 +20,17 @@ use std::collections::{BTreeMap, VecDeque};
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Item {
     Deliver(u64),
+    /// Nobody remembers it; with the newest message before it.
+    Ephemeral {
+        head: u64,
+    },
+    /// With the join of its seat.
+    LookBack {
+        who: Who,
+        request: RequestKey,
+        join: RequestKey,
+        head: u64,
+    },
     /// With the position that it goes on from, if that is covered and not the newest.
     Join {
         who: Who,
@@ -55,7 +66,7 @@ pub(super) struct Member {
     /// What it read and was not offered yet.
     reading: Reading,
     /// Messages that stand in its outbox since it was offered some.
-    queued: usize,
+    pub(super) queued: usize,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -83,7 +94,9 @@ pub(super) struct Side {
     pub(super) next_seq: u64,
     /// Messages from there on that are handed out together.
     pub(super) batch: usize,
-    /// Somebody was offered them.
+    /// One that nobody remembers is passed on: the newest message before it.
+    pub(super) passing: Option<u64>,
+    /// Somebody was offered them, or it.
     pub(super) handing: bool,
     /// What becomes of members that do not keep up.
     pub(super) slow_consumer: SlowConsumer,
@@ -109,16 +122,21 @@ impl Side {
         (0..).find(|place| !taken(place)).expect("a place")
     }
 
+    /// Joins and leaves wait for the end of that.
+    pub(super) fn is_handing_out(&self) -> bool {
+        self.batch > 0 || self.passing.is_some()
+    }
+
     fn end(&self) -> u64 {
         self.next_seq + self.batch as u64
     }
 
-    fn seat_at(&mut self, spot: Spot) -> Result<&mut Seat, Objection> {
+    pub(super) fn seat_at(&mut self, spot: Spot) -> Result<&mut Seat, Objection> {
         let at = |seat: &&mut Seat| seat.member.as_ref().is_some_and(|it| it.place == spot.place);
         self.seats.iter_mut().find(at).ok_or(Impossible("nobody is at this place"))
     }
 
-    fn member_at(&mut self, spot: Spot) -> Result<(bool, &mut Member), Objection> {
+    pub(super) fn member_at(&mut self, spot: Spot) -> Result<(bool, &mut Member), Objection> {
         let seat = self.seat_at(spot)?;
         let gone = seat.gone;
         seat.member.as_mut().map(|it| (gone, it)).ok_or(Impossible("its join waits"))
@@ -134,7 +152,7 @@ impl Side {
         flaw: Option<Flaw>,
     ) -> Result<Option<(usize, Cursor, u64)>, Objection> {
         let within_batch = flaw == Some(Flaw::JoinWithinBatch) && !self.handing;
-        if self.batch > 0 && !within_batch {
+        if self.is_handing_out() && !within_batch {
             return Err(Impossible("a batch is not handed out yet"));
         }
         let &Item::Join { who: asked, request: by, head, after } = self.front()? else {
@@ -174,7 +192,7 @@ impl Side {
         who: Who,
         request: RequestKey,
     ) -> Result<Option<(usize, Option<u64>)>, Objection> {
-        if self.batch > 0 {
+        if self.is_handing_out() {
             return Err(Impossible("a batch is not handed out yet"));
         }
         let &Item::Leave { who: asked, request: by, head } = self.front()? else {
@@ -199,7 +217,7 @@ impl Side {
     }
 
     pub(super) fn skip(&mut self, worker: WorkerIndex) -> Result<Step, Objection> {
-        if self.members().next().is_some() {
+        if self.members().next().is_some() || self.passing.is_some() {
             return Err(Impossible("somebody is in"));
         }
         let seq = self.next_message()?;
@@ -209,7 +227,7 @@ impl Side {
     }
 
     pub(super) fn gather(&mut self, worker: WorkerIndex) -> Result<Step, Objection> {
-        if self.handing || self.members().next().is_none() {
+        if self.handing || self.passing.is_some() || self.members().next().is_none() {
             return Err(Impossible("a batch is handed out, or nobody is in"));
         }
         let seq = self.next_message()?;
@@ -254,11 +272,15 @@ impl Side {
         }
         self.next_seq = self.end();
         self.batch = 0;
+        self.serve_anew();
+        Ok(Step::HandedOut { worker, next_seq: self.next_seq })
+    }
+
+    pub(super) fn serve_anew(&mut self) {
         self.handing = false;
         for member in self.seats.iter_mut().filter_map(|seat| seat.member.as_mut()) {
             member.served = false;
         }
-        Ok(Step::HandedOut { worker, next_seq: self.next_seq })
     }
 
     pub(super) fn read(
@@ -415,27 +437,35 @@ impl Side {
     /// Nothing waits any more.
     pub(super) fn is_done(&self) -> Result<(), Objection> {
         let behind = self.members().any(|member| member.cursor != Cursor::Live);
-        if behind || self.batch > 0 || !self.queue.is_empty() || self.owed > 0 {
+        if behind || self.is_handing_out() || !self.queue.is_empty() || self.owed > 0 {
             return Err(broken(format_args!("something waits for ever: {self:?}")));
         }
         Ok(())
     }
 
-    fn front(&self) -> Result<&Item, Objection> {
+    pub(super) fn front(&self) -> Result<&Item, Objection> {
         self.queue.front().ok_or(Impossible("nothing waits"))
     }
 
     fn next_message(&self) -> Result<u64, Objection> {
         match self.front()? {
             Item::Deliver(seq) => Ok(*seq),
-            Item::Join { .. } | Item::Leave { .. } => Err(Impossible("a request comes first")),
+            Item::Join { .. } | Item::Leave { .. } | Item::LookBack { .. } => {
+                Err(Impossible("a request comes first"))
+            }
+            Item::Ephemeral { .. } => Err(Impossible("another message comes first")),
         }
     }
 }
 
 impl Member {
     /// What it took of `offered` messages stands in its outbox; who is gone swallows them all.
-    fn counts(&mut self, gone: bool, taken: usize, offered: usize) -> Result<(), Objection> {
+    pub(super) fn counts(
+        &mut self,
+        gone: bool,
+        taken: usize,
+        offered: usize,
+    ) -> Result<(), Objection> {
         let queued = std::mem::take(&mut self.queued);
         if taken > offered || !gone && queued != taken {
             return Err(broken(format_args!("{queued} of {offered} queued, {taken} counted")));

@@ -364,9 +364,8 @@ impl House {
         if self.workers.borrow().is_empty() {
             return;
         }
-        let rules = self.plan.rooms.rules().iter().map(|rule| rule.terms);
-        let newest = *self.rules.lock().otherwise();
-        let all = rules.chain([*self.plan.rooms.otherwise(), newest]);
+        let newest = self.rules.lock().clone();
+        let all = newest.rules().iter().map(|rule| &rule.terms).chain([newest.otherwise()]);
         let age_ms = all.map(|terms| terms.history.age_ms).max().unwrap_or_default();
         // A wall clock may have been set back.
         wait(age_ms + 2_000 + Clock::set_back_ms()).await;

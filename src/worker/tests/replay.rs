@@ -31,6 +31,8 @@ pub(super) struct Replay {
     /// Connections that had to go because they did not keep up with a room.
     pub(super) lost: HashSet<Who>,
     pub(super) steps: usize,
+    /// How many of them forgot because memory was short.
+    pub(super) shed: usize,
 }
 
 #[derive(Debug)]
@@ -55,6 +57,7 @@ impl Replay {
             queued: HashMap::new(),
             lost: HashSet::new(),
             steps: 0,
+            shed: 0,
         }
     }
 
@@ -62,6 +65,7 @@ impl Replay {
     pub(super) fn take(&mut self, steps: Vec<(RoomId, Step)>) {
         self.steps += steps.len();
         for (id, step) in steps {
+            self.shed += usize::from(matches!(step, Step::Shed { .. }));
             if let Step::AskedToJoin { name, epoch, .. } = &step {
                 self.open(id, name, epoch);
             }

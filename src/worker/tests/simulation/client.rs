@@ -38,6 +38,8 @@ enum Asked {
     Join { room: &'static str, since: Option<(String, u64)> },
     Leave,
     Publish(Post),
+    Emit,
+    History { room: &'static str, before: Option<u64>, limit: u64 },
 }
 
 /// One connection.
@@ -48,6 +50,8 @@ pub(super) struct Line {
     asked: HashMap<String, Asked>,
     /// Room and number.
     heard: Vec<(String, u64)>,
+    /// The last one of each author and room that nobody remembers.
+    told: HashMap<(String, String), usize>,
     pub(super) reading: Reading,
     /// It did not read everything at once, always.
     lagged: bool,
@@ -93,6 +97,7 @@ impl Client {
             outgoing: auth,
             asked: HashMap::new(),
             heard: Vec::new(),
+            told: HashMap::new(),
             reading,
             lagged: reading != Reading::Eager,
             shouted: false,
@@ -146,6 +151,23 @@ impl Client {
         // The same as other users have, but like no other of this user.
         let key = keyed.then(|| format!("{}.{}", self.number / super::USERS, self.posts));
         Post { room, text, key }
+    }
+
+    /// Publishes a message that nobody remembers.
+    pub(super) fn emit(&mut self, room: &'static str, bytes: usize, record: &mut Record) {
+        let post = self.write(room, bytes, false);
+        record.publish(&self.user, &post, false);
+        let mut request = request_of(&post);
+        request["ephemeral"] = true.into();
+        self.request(request, Asked::Emit);
+    }
+
+    pub(super) fn look_back(&mut self, room: &'static str, before: Option<u64>, limit: u64) {
+        let mut request = json!({ "type": "history", "room": room, "limit": limit });
+        if let Some(before) = before {
+            request["before"] = before.into();
+        }
+        self.request(request, Asked::History { room, before, limit });
     }
 
     /// `acknowledged`: it asks for an answer.
@@ -258,7 +280,9 @@ impl Client {
                 let id = text["connection"].as_str().expect("an id");
                 line.who = line.who.or_else(|| house.who(id));
             }
+            "message" if text["seq"].is_null() => self.hear_in_passing(text, record),
             "message" => self.hear(text, record),
+            "history" => self.look_at(text, record),
             "joined" => self.joined(text),
             "left" => {
                 let room = text["room"].as_str().expect("a room");
@@ -270,9 +294,14 @@ impl Client {
             }
             "ack" => {
                 let asked = text["id"].as_str().and_then(|id| line.asked.remove(id));
-                let Some(Asked::Publish(post)) = asked else { panic!("{text}") };
-                self.unsettled.retain(|other| other.text != post.text);
-                record.acknowledge(&post, text);
+                match asked {
+                    Some(Asked::Publish(post)) => {
+                        self.unsettled.retain(|other| other.text != post.text);
+                        record.acknowledge(&post, text);
+                    }
+                    Some(Asked::Emit) => assert!(text["seq"].is_null(), "{text}"),
+                    other => panic!("{text} for {other:?}"),
+                }
             }
             "error" => self.refused(text),
             "ping" => {}
@@ -291,6 +320,39 @@ impl Client {
         assert_eq!(seq, *position + 1, "{}: {text}", self.user);
         *position = seq;
         record.hear(&self.user, epoch, text);
+    }
+
+    /// Nobody remembers it, and it comes once, in the order of its author.
+    fn hear_in_passing(&mut self, text: &Value, record: &mut Record) {
+        let line = self.line.as_mut().expect("it is heard on");
+        let room = text["room"].as_str().expect("a room");
+        assert!(self.journals[room].inside, "{} is outside: {text}", self.user);
+        let (author, number) = record.hear_in_passing(text);
+        let last = line.told.insert((room.to_owned(), author), number);
+        assert!(last.is_none_or(|last| last < number), "{last:?} was before: {text}");
+    }
+
+    /// A page is a part of the room's order without a gap.
+    fn look_at(&mut self, text: &Value, record: &mut Record) {
+        let line = self.line.as_mut().expect("it is heard on");
+        let asked = text["id"].as_str().and_then(|id| line.asked.remove(id));
+        let Some(Asked::History { room, before, limit }) = asked else { panic!("{text}") };
+        let epoch = text["epoch"].as_str().expect("an epoch");
+        let messages = text["messages"].as_array().expect("messages");
+        assert!(messages.len() as u64 <= limit, "{text}");
+        for pair in messages.windows(2) {
+            assert_eq!(seq_of(&pair[0]) + 1, seq_of(&pair[1]), "{text}");
+        }
+        messages.iter().for_each(|message| record.hear(&self.user, epoch, message));
+        let Some(last) = messages.last().map(seq_of) else { return };
+        record.pages += 1;
+        assert!(before.is_none_or(|before| last < before), "{text}");
+        if let Some((own, position)) = &self.journals[room].position
+            && own == epoch
+            && before.is_none()
+        {
+            assert!(last >= *position, "{} has {position}: {text}", self.user);
+        }
     }
 
     fn joined(&mut self, text: &Value) {
@@ -324,13 +386,13 @@ impl Client {
             line.fatal = Some(code.to_owned());
             return;
         }
-        let expected = ["not_joined", "forbidden", "internal", "refresh_in_progress"];
+        let expected = ["not_joined", "forbidden", "internal", "refresh_in_progress", "overloaded"];
         assert!(expected.contains(&code), "{text}");
         match text["id"].as_str().and_then(|id| line.asked.remove(id)) {
             Some(Asked::Publish(post)) => {
                 self.unsettled.retain(|other| other.text != post.text);
             }
-            Some(Asked::Join { .. }) | None => {}
+            Some(Asked::Join { .. } | Asked::Emit | Asked::History { .. }) | None => {}
             Some(Asked::Leave) => panic!("a leave is always answered: {text}"),
         }
     }

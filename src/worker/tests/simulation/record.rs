@@ -36,6 +36,8 @@ pub(super) struct Record {
     pub(super) heard: usize,
     pub(super) acknowledged: usize,
     pub(super) repeated: usize,
+    pub(super) told: usize,
+    pub(super) pages: usize,
 }
 
 impl Record {
@@ -56,6 +58,19 @@ impl Record {
         assert_eq!(message["idempotency_key"].as_str(), key, "heard by {user}: {message}");
         self.learn(epoch, message, text);
         self.heard += 1;
+    }
+
+    /// A message that nobody remembers: its author's connection and number.
+    pub(super) fn hear_in_passing(&mut self, message: &Value) -> (String, usize) {
+        let text = message["payload"].as_str().expect("a text");
+        let origin = &self.by_text[text];
+        assert_eq!(message["from"]["user"], *origin.user, "{message}");
+        assert_eq!(message["room"], origin.post.room, "{message}");
+        assert!(origin.places.is_empty() && !origin.cut, "{message}");
+        self.told += 1;
+        let (author, rest) = text.split_once('.').expect("a text of ours");
+        let number = rest.split(' ').next().expect("a number");
+        (author.to_owned(), number.parse().expect("a number"))
     }
 
     /// An `ack` for `post`.
