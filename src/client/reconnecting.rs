@@ -6,6 +6,7 @@ use super::{
     JoinedReceived, MessageReceived, Options, Publish, Received, Refused, Since, backoff::random,
     request, retry::Retry,
 };
+use crate::protocol::limits::PAGE_MESSAGES_MAX;
 use serde::Serialize;
 use serde_json::value::RawValue;
 use std::{
@@ -156,13 +157,17 @@ impl<T: AsyncFnMut() -> Result<String, BoxError>> Reconnecting<T> {
 
     /// Asks for up to `limit` (1 to 100) messages that a joined room remembers, the newest ones
     /// below `before`. [`Event::History`] or [`Event::HistoryRefused`] is the answer, unless the
-    /// connection is lost before it: nothing is asked again.
-    pub fn history(&mut self, room: &str, before: Option<u64>, limit: u32) {
-        if self.rooms.get(room).is_some_and(|place| place.joined) {
-            self.last_id += 1;
-            let id = format!("{HISTORY}{}", self.last_id);
-            self.outgoing.extend(request::history(room, before, limit, Some(&id)).ok());
+    /// connection is lost before it: nothing is asked again. Other limits mean the nearest.
+    /// Returns false, and asks nothing, while one is not in the room.
+    pub fn history(&mut self, room: &str, before: Option<u64>, limit: u32) -> bool {
+        if !self.rooms.get(room).is_some_and(|place| place.joined) {
+            return false;
         }
+        self.last_id += 1;
+        let id = format!("{HISTORY}{}", self.last_id);
+        let limit = limit.clamp(1, PAGE_MESSAGES_MAX);
+        self.outgoing.extend(request::history(room, before, limit, Some(&id)).ok());
+        true
     }
 
     /// Publishes `payload`, as soon as one is in the room.

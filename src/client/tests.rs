@@ -260,6 +260,41 @@ async fn a_lost_history_starts_over_and_is_told() {
 }
 
 #[tokio::test]
+async fn history_is_asked_for_in_rooms_that_one_is_in() {
+    let (place, url) = Place::open().await;
+    let peer = async {
+        let mut peer = place.accept().await;
+        peer.welcome().await;
+        peer.hear().await;
+        peer.say(&joined("join-1", 0, "null")).await;
+        let asked = r#"{"type":"history","id":"history-2","room":"r","before":9,"limit":100}"#;
+        assert_eq!(peer.hear().await, asked);
+        let text = r#"{"type":"history","id":"history-2","room":"r","epoch":"e","messages":[{"type":"message","room":"r","seq":8,"at_ms":1,"payload":1}],"more":true}"#;
+        peer.say(text).await;
+        let asked = r#"{"type":"history","id":"history-3","room":"r","limit":1}"#;
+        assert_eq!(peer.hear().await, asked);
+        let text = r#"{"type":"error","id":"history-3","room":"r","code":"forbidden","message":"No.","retry":"never","fatal":false}"#;
+        peer.say(text).await;
+        peer.close(1000, "normal").await;
+    };
+    let client = async {
+        let options = Options { subprotocol: false, ..Options::default() };
+        let mut client = Reconnecting::new(&url, options, async || Ok("t.o.k".to_owned()));
+        client.join("r");
+        assert!(!client.history("r", None, 5), "not in it yet");
+        client.next().await.unwrap();
+        client.next().await.unwrap();
+        assert!(client.history("r", Some(9), 101));
+        let Ok(Event::History(page)) = client.next().await else { panic!() };
+        assert_eq!((page.messages[0].seq, page.more), (Some(8), true));
+        assert!(client.history("r", None, 0));
+        let Ok(Event::HistoryRefused { room, refused }) = client.next().await else { panic!() };
+        assert_eq!((room.as_str(), refused.code.as_str()), ("r", "forbidden"));
+    };
+    tokio::join!(peer, client);
+}
+
+#[tokio::test]
 async fn refusals_are_told_and_not_repeated() {
     let (place, url) = Place::open().await;
     let refusal = |id: &str, code: &str| {

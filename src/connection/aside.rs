@@ -110,6 +110,7 @@ impl Connection {
         let messages = texts.map(Cow::Borrowed).collect();
         let epoch = page.epoch.as_str();
         self.on_event(Event::History { key, epoch, messages, more: page.more }, desk);
+        desk.recorder.count(Count::Page);
         // Whoever called may have written already.
         self.wake();
         page.messages.len()

@@ -61,6 +61,8 @@ pub(crate) enum Count {
     Ephemeral,
     /// An ephemeral message found no space at a member.
     EphemeralDropped,
+    /// A `history` was answered.
+    Page,
     /// A message was queued for a member.
     Delivery,
     /// A connection fell behind.
@@ -96,6 +98,7 @@ impl Count {
             Self::Duplicate => Metric::Duplicates.cell(0),
             Self::Ephemeral => Metric::Ephemerals.cell(0),
             Self::EphemeralDropped => Metric::EphemeralsDropped.cell(0),
+            Self::Page => Metric::Pages.cell(0),
             Self::Delivery => Metric::Deliveries.cell(0),
             Self::CatchUp => Metric::CatchUps.cell(0),
             Self::ReceivedByte => Metric::ReceivedBytes.cell(0),

@@ -49,6 +49,7 @@ pub(crate) enum Metric {
     Duplicates,
     Ephemerals,
     EphemeralsDropped,
+    Pages,
     Deliveries,
     CatchUps,
     ReceivedBytes,
@@ -278,6 +279,11 @@ pub(crate) const TABLE: &[Row] = &[
         "vestibule_ephemeral_drops_total",
         "Times that such a message found no space in the queue of a member that was not behind, and \
          was left out.",
+    ),
+    counter(
+        Metric::Pages,
+        "vestibule_history_pages_total",
+        "Pages of history sent, of up to 100 messages each.",
     ),
     counter(
         Metric::Deliveries,

@@ -21,6 +21,7 @@ fn counts() -> Vec<Count> {
         Count::Duplicate,
         Count::Ephemeral,
         Count::EphemeralDropped,
+        Count::Page,
         Count::Delivery,
         Count::CatchUp,
         Count::ReceivedByte,

@@ -402,6 +402,19 @@ fn on_a_terminal_there_are_commands_and_colours() {
     let (code, shown) = on_a_terminal(&args, &[], &script);
     assert_eq!(code, 0, "{shown}");
     assert!(shown.contains("\x1b[2m[lobby]\x1b[0m \x1b[1malice\x1b[0m: hello"), "{shown}");
+    let script = [
+        ("in no room yet", "/history"),
+        ("not in any room", "/join lobby"),
+        ("in lobby, message 3", "/earlier"),
+        ("nothing is known to be earlier", "/history 1"),
+        ("lobby remembers 3 to 3, and earlier ones", "/earlier"),
+        ("lobby remembers 1 to 2, and none earlier", "/earlier"),
+        ("nothing is known to be earlier", "/join empty"),
+        ("in empty, message 0", "/history"),
+        ("empty remembers nothing", "/quit"),
+    ];
+    let (code, shown) = on_a_terminal(&args, &[], &script);
+    assert_eq!(code, 0, "{shown}");
     let (code, shown) = on_a_terminal(&args, &[("NO_COLOR", "1")], &[("in no room yet", "/quit")]);
     assert_eq!(code, 0, "{shown}");
     assert!(!shown.contains('\x1b'), "{shown}");

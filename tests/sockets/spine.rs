@@ -1,7 +1,7 @@
 //! The way of a client that was written for this protocol: sign in, join, chat, come back.
 
 use crate::support::{Host, token};
-use vestibule::client::{Client, Options, Received, Since};
+use vestibule::client::{Client, Error, Options, Received, Since};
 
 async fn enter(host: &Host, user: &str) -> Client {
     let url = format!("ws://{}/ws", host.addr);
@@ -42,4 +42,28 @@ async fn two_chat_and_one_comes_back() {
         assert_eq!((message.seq, message.payload.get()), (Some(11), "\"missed\""));
         host.stop().await;
     }
+}
+
+#[tokio::test]
+async fn a_client_reads_all_that_a_room_remembers() {
+    let host = Host::start(1, |_| {});
+    let mut alice = enter(&host, "alice").await;
+    let joined = alice.join("lobby", None).await.expect("join");
+    for n in 1..=25 {
+        alice.publish("lobby", &n).await.expect("publish");
+    }
+    let (mut found, mut before) = (Vec::new(), None);
+    loop {
+        let page = alice.history("lobby", before, 10).await.expect("history");
+        assert_eq!((page.room.as_str(), &page.epoch), ("lobby", &joined.epoch));
+        before = page.messages.first().and_then(|message| message.seq);
+        found.extend(page.messages.iter().rev().map(|message| message.payload.get().to_owned()));
+        if !page.more {
+            break;
+        }
+    }
+    assert_eq!(found, (1..=25).rev().map(|n| n.to_string()).collect::<Vec<_>>());
+    let refused = alice.history("attic", None, 10).await.expect_err("not a member");
+    assert!(matches!(refused, Error::Refused(why) if why.code == "not_joined"));
+    host.stop().await;
 }

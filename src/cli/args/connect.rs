@@ -66,7 +66,8 @@ Examples:
   vestibule connect --token-file token --room lobby < /dev/null && echo all is well
 
 On a terminal every line is published to the current room, and these are commands:
-  /join ROOM   /room ROOM   /leave [ROOM]   /history [NUMBER]   /help   /quit   (a line that begins with //: its text)
+  /join ROOM   /room ROOM   /leave [ROOM]   /history [NUMBER]   /earlier [NUMBER]   /help   /quit
+  (a line that begins with //: its text)
 Without a token on the command line it is asked for. From a pipe every line is published as it is,
 one after the other, no faster than the server takes them; the program ends when all have their
 number. It comes back by itself after a lost connection and has missed nothing, or says so.

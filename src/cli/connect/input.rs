@@ -1,5 +1,6 @@
 //! What is typed or piped in: a thread that reads lines, and the commands among them.
 
+use super::pages::Look;
 use std::{
     io::{self, BufRead, Read},
     thread,
@@ -11,8 +12,8 @@ const LINES: usize = 16;
 /// The longest line, in bytes; no server takes a message that is as long.
 const LINE_BYTES: u64 = 32 * 1024 * 1024;
 
-/// The messages of `/history` without a number.
-const HISTORY: u32 = 20;
+/// The messages of a page without a number.
+const PAGE: u32 = 20;
 
 /// Reads standard input line by line on a thread of its own: no read of a terminal can be
 /// cancelled. The channel ends with the input.
@@ -52,8 +53,8 @@ pub(super) enum Typed {
     /// The current room without a name.
     Leave(Option<String>),
     Room(String),
-    /// So many messages of the current room.
-    History(u32),
+    /// A page of what the current room remembers.
+    Look(Look),
     Help,
     Quit,
     Nothing,
@@ -75,14 +76,17 @@ impl Typed {
             ("join" | "j", Some(room)) => Self::Join(room),
             ("room" | "r", Some(room)) => Self::Room(room),
             ("leave" | "part", room) => Self::Leave(room),
-            ("history", None) => Self::History(HISTORY),
-            ("history", Some(count)) => {
-                count.parse().map_or_else(|_| Self::Unknown(line.to_owned()), Self::History)
-            }
+            ("history", count) => Self::look(line, count, Look::Newest),
+            ("earlier", count) => Self::look(line, count, Look::Earlier),
             ("help" | "h" | "?", _) => Self::Help,
             ("quit" | "q" | "exit", _) => Self::Quit,
             _ => Self::Unknown(line.to_owned()),
         }
+    }
+
+    fn look(line: &str, count: Option<String>, look: impl Fn(u32) -> Look) -> Self {
+        let count = count.map_or(Ok(PAGE), |count| count.parse());
+        count.map_or_else(|_| Self::Unknown(line.to_owned()), |count| Self::Look(look(count)))
     }
 }
 
@@ -100,9 +104,11 @@ mod tests {
             ("/room a", Typed::Room("a".into())),
             ("/leave", Typed::Leave(None)),
             ("/leave a", Typed::Leave(Some("a".into()))),
-            ("/history", Typed::History(20)),
-            ("/history 5", Typed::History(5)),
+            ("/history", Typed::Look(Look::Newest(20))),
+            ("/history 5", Typed::Look(Look::Newest(5))),
+            ("/earlier 7", Typed::Look(Look::Earlier(7))),
             ("/history of", Typed::Unknown("/history of".into())),
+            ("/earlier -1", Typed::Unknown("/earlier -1".into())),
             ("/quit", Typed::Quit),
             ("/?", Typed::Help),
             ("/usr/bin", Typed::Unknown("/usr/bin".into())),

@@ -3,6 +3,7 @@
 mod address;
 mod explain;
 mod input;
+mod pages;
 mod screen;
 mod talk;
 mod tokens;

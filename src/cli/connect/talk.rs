@@ -5,14 +5,12 @@ use super::{
     address::Address,
     explain::{self, About},
     input::{self, Typed},
+    pages::Pages,
     screen::Screen,
     tokens::Tokens,
 };
 use crate::{
-    client::{
-        AuthOkReceived, BoxError, Error, Event, HistoryReceived, JoinedReceived, Reconnecting,
-        Refused,
-    },
+    client::{AuthOkReceived, BoxError, Error, Event, JoinedReceived, Reconnecting, Refused},
     protocol::{close_code::Advice, error_code::ErrorCode, room_name::RoomRef},
 };
 use serde_json::value::{RawValue, to_raw_value};
@@ -55,6 +53,7 @@ pub(super) struct Talk<'a> {
     room: Option<String>,
     /// Rooms asked for, and whether we are in.
     rooms: BTreeMap<String, bool>,
+    pages: Pages,
     user: String,
     /// Signed in at least once; and now.
     greeted: bool,
@@ -87,6 +86,7 @@ impl<'a> Talk<'a> {
             habits,
             room: rooms.first().cloned(),
             rooms: rooms.into_iter().map(|room| (room, false)).collect(),
+            pages: Pages::default(),
             user: String::new(),
             greeted: false,
             up: false,
@@ -195,14 +195,14 @@ impl<'a> Talk<'a> {
                 Some(room) => self.screen.note(&format!("not in {room}")),
                 None => self.screen.note("not in any room"),
             },
-            Typed::History(count) => match &self.room {
-                // Longer answers are the server's to refuse or to cut.
-                Some(room) => chat.history(room, None, count),
+            Typed::Look(look) => match &self.room {
+                Some(room) => self.pages.ask(chat, self.screen, (room, look)),
                 None => self.screen.note("not in any room"),
             },
             Typed::Help => self.screen.note(
-                "/join ROOM, /room ROOM (where lines go), /leave [ROOM], /history [NUMBER], /quit; \
-                 // for a line that begins with /",
+                "/join ROOM, /room ROOM (where lines go), /leave [ROOM], /history [NUMBER] and \
+                 /earlier [NUMBER] (what the room remembers), /quit; // for a line that begins \
+                 with /",
             ),
             Typed::Quit => self.ended = true,
             Typed::Nothing => {}
@@ -263,7 +263,7 @@ impl<'a> Talk<'a> {
             }
             Event::Published(_) => self.in_flight = None,
             Event::Unpublished { room, refused } => return self.unpublished(&room, &refused),
-            Event::History(history) => return self.history(&history),
+            Event::History(page) => return self.pages.show(self.screen, &page),
             Event::HistoryRefused { room, refused } => {
                 return self.refused(&[format!("no history of {room}: {}", refused.message)]);
             }
@@ -275,13 +275,6 @@ impl<'a> Talk<'a> {
             Event::Interrupted { error, wait } => return self.interrupted(&error, wait, tokens),
         }
         Ok(())
-    }
-
-    fn history(&self, history: &HistoryReceived) -> Result<(), Failure> {
-        let earlier = if history.more { ", and there are earlier ones" } else { "" };
-        let (room, count) = (&history.room, history.messages.len());
-        self.screen.note(&format!("{room} remembers {count} message(s){earlier}:"));
-        history.messages.iter().try_for_each(|message| self.screen.message(message))
     }
 
     fn welcome(&mut self, welcome: &AuthOkReceived) {

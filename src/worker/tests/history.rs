@@ -72,6 +72,7 @@ fn pages_lead_back_to_the_first_message_that_is_remembered() {
         let first = &page["messages"][0];
         assert_eq!((&first["type"], &first["from"]["user"]), (&json!("message"), &json!("ann")));
         assert_eq!((seqs(&page), &page["more"]), (vec![8, 9], &json!(true)));
+        assert_eq!(house.shared.metrics.sheet().total(crate::metrics::Metric::Pages), 6);
     });
 }
 
