@@ -58,7 +58,7 @@ pub(super) enum Typed {
     Help,
     Quit,
     Nothing,
-    /// A command that is none, or lacks its room.
+    /// A command that is none, or lacks its room, or has a number that is none.
     Unknown(String),
 }
 

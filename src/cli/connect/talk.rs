@@ -207,7 +207,7 @@ impl<'a> Talk<'a> {
             Typed::Quit => self.ended = true,
             Typed::Nothing => {}
             Typed::Unknown(line) => {
-                self.screen.note(&format!("{line}: no command, or its room is missing; /help"));
+                self.screen.note(&format!("{line}: no command, or not with what it needs; /help"));
             }
         }
         Ok(())
