@@ -2,8 +2,8 @@
 import { createRequire } from "node:module";
 import jwt from "jsonwebtoken";
 
-/** A client that said nothing valid for this long is closed. */
-export const DEADLINE_MS = 10_000;
+/** A client that has not signed in for this long is closed. */
+export const DEADLINE_MS = Number(process.env.DEADLINE_S ?? 10) * 1000;
 /** What waits for one connection beyond this closes it, as in Vestibule (`outbox_bytes`). */
 export const OUTBOX_BYTES = 1024 * 1024;
 /** The longest message that a client may send, as in Vestibule (`message_bytes`). */
@@ -12,7 +12,8 @@ export const MESSAGE_BYTES = 64 * 1024;
 const USAGE = `It is set up by its environment:
   PORT         where to listen on 127.0.0.1
   SECRET       the secret of HS256 that tokens are signed with
-  HEARTBEAT_S  seconds between two Pings of a connection`;
+  HEARTBEAT_S  seconds between two Pings of a connection
+  DEADLINE_S   seconds in which a client has to sign in; 10 if it is not set`;
 
 /** The settings; answers `--version` and complains about what is missing, and ends then. */
 export function settings(library) {
