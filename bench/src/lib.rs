@@ -4,6 +4,7 @@ pub mod generator;
 pub mod machine;
 pub mod peer;
 pub mod process;
+pub mod report;
 pub mod results;
 pub mod scenario;
 pub mod server;

@@ -9,7 +9,7 @@ use std::{
     time::{Duration, Instant},
 };
 use vestibule_bench::{
-    machine, peer, process,
+    machine, peer, process, report,
     results::{Results, Run, Settings, Skipped},
     scenario::{self, Case, Plan},
     server::{Cores, Peer, Places},
@@ -36,6 +36,8 @@ enum Command {
         #[arg(long, default_value_t = 1)]
         frames: usize,
     },
+    /// Make the report of results that are there: report.md and its charts
+    Report(report::Args),
 }
 
 #[derive(Args)]
@@ -79,6 +81,7 @@ fn main() -> ExitCode {
     let cli = Cli::parse();
     let done = match &cli.command {
         Some(Command::Peer { name, frames }) => be_peer(name, *frames),
+        Some(Command::Report(args)) => report::run(args).map_err(io::Error::other),
         None => measure(&cli.options),
     };
     match done {
@@ -138,7 +141,9 @@ fn measure(options: &Options) -> io::Result<()> {
     fs::create_dir_all(&options.out)?;
     let file = options.out.join("results.json");
     fs::write(&file, serde_json::to_string_pretty(&results)? + "\n")?;
-    println!("{}", file.display());
+    let config = fs::read_to_string(options.bench.join("vestibule.toml"))?;
+    report::write(&results, Some(&config), &options.out).map_err(io::Error::other)?;
+    println!("{}\n{}", file.display(), options.out.join("report.md").display());
     Ok(())
 }
 

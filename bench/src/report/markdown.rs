@@ -6,7 +6,8 @@ use super::metric::{GENERATOR, Metric};
 use super::number::{ratio, short, times};
 use super::scenario::{self, Scenario, peer_title};
 use super::{sweep, targets};
-use crate::results::{Results, Run};
+use crate::results::{Results, Run, Skipped};
+use std::collections::BTreeSet;
 
 /// From this share of its core on, the generator and not the server may be what is measured.
 const GENERATOR_BUSY: f64 = 85.0;
@@ -191,9 +192,11 @@ fn notes(figures: &Figures<'_>) -> String {
 }
 
 fn skipped(results: &Results) -> Option<String> {
-    let line = |skipped: &crate::results::Skipped| format!("- {}: {}\n", skipped.peer, skipped.why);
-    let lines: String = results.skipped.iter().map(line).collect();
-    (!lines.is_empty()).then(|| format!("## Not measured\n\n{lines}"))
+    let line = |skipped: &Skipped| format!("- {}: {}\n", skipped.peer, skipped.why);
+    // What fails in every round is said once.
+    let lines: BTreeSet<String> = results.skipped.iter().map(line).collect();
+    let text: String = lines.into_iter().collect();
+    (!text.is_empty()).then(|| format!("## Not measured\n\n{text}"))
 }
 
 fn configuration(config: &str) -> String {

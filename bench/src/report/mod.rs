@@ -15,7 +15,6 @@ mod tests;
 
 use crate::results::Results;
 use figures::Figures;
-use std::error::Error;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -45,12 +44,11 @@ pub struct Page {
 ///
 /// # Errors
 /// The results or the configuration cannot be read, or the report cannot be written.
-pub fn run(args: &Args) -> Result<(), Box<dyn Error>> {
+pub fn run(args: &Args) -> Result<(), String> {
     let results = serde_json::from_str(&read(&args.results)?)
         .map_err(|error| format!("{} holds no results: {error}", args.results.display()))?;
     let config = args.config.as_deref().map(read).transpose()?;
-    write(&results, config.as_deref(), &args.out)?;
-    Ok(())
+    write(&results, config.as_deref(), &args.out)
 }
 
 /// Writes the report of these results; `config` is what Vestibule was configured with.

@@ -220,6 +220,6 @@ fn files_are_written_where_they_are_asked_for() {
     super::run(&args).unwrap();
     assert!(folder.join("out/report.md").is_file());
     let missing = Args { config: Some(folder.join("none.toml")), ..args };
-    has(&super::run(&missing).unwrap_err().to_string(), "none.toml cannot be read");
+    has(&super::run(&missing).unwrap_err(), "none.toml cannot be read");
     fs::remove_dir_all(&folder).unwrap();
 }
