@@ -94,14 +94,7 @@ impl Stream {
 
 impl Socket for TcpStream {
     fn poll_read(&mut self, cx: &mut Context<'_>, into: &mut [u8]) -> Poll<io::Result<usize>> {
-        loop {
-            ready!(self.poll_read_ready(cx))?;
-            match self.try_read(into) {
-                // Readiness was stale and is cleared now.
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-                result => return Poll::Ready(result),
-            }
-        }
+        poll_read(self, cx, into)
     }
 
     fn try_write(&mut self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
@@ -139,9 +132,7 @@ pub(crate) struct Queued<T>(pub(crate) T);
 
 impl<T: AsyncRead + AsyncWrite + Unpin> Socket for Queued<T> {
     fn poll_read(&mut self, cx: &mut Context<'_>, into: &mut [u8]) -> Poll<io::Result<usize>> {
-        let mut buffer = ReadBuf::new(into);
-        ready!(Pin::new(&mut self.0).poll_read(cx, &mut buffer))?;
-        Poll::Ready(Ok(buffer.filled().len()))
+        poll_read(&mut self.0, cx, into)
     }
 
     fn try_write(&mut self, _: &[IoSlice<'_>]) -> io::Result<usize> {
@@ -161,4 +152,16 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Socket for Queued<T> {
     }
 
     fn reset_on_drop(&mut self) {}
+}
+
+/// A read that does not fill `into` has emptied a TCP socket: the runtime knows, and saves the call
+/// that would only say so.
+fn poll_read<T: AsyncRead + Unpin>(
+    stream: &mut T,
+    cx: &mut Context<'_>,
+    into: &mut [u8],
+) -> Poll<io::Result<usize>> {
+    let mut buffer = ReadBuf::new(into);
+    ready!(Pin::new(stream).poll_read(cx, &mut buffer))?;
+    Poll::Ready(Ok(buffer.filled().len()))
 }
