@@ -96,6 +96,7 @@ impl FrontDoor {
     pub(super) fn handshake(
         &self,
         stream: std::net::TcpStream,
+        peer: SocketAddr,
     ) -> impl Future<Output = io::Result<Option<Box<Entrance>>>> + Send + use<> {
         let house = self.house.read().clone();
         let (slot, others) = Slot::take(&self.open);
@@ -103,7 +104,6 @@ impl FrontDoor {
         async move {
             let stream = TcpStream::from_std(stream)?;
             let book = house.book.clone();
-            let peer = stream.peer_addr().inspect_err(|_| book.settled(Handshake::Gone))?;
             let standing = if full { Standing::Full } else { house.standing(peer.ip()) };
             let patience = if standing.is_hopeless() { HOPELESS_MS } else { HANDSHAKE_MS };
             let deadline = Instant::now() + Duration::from_millis(patience);
@@ -122,7 +122,7 @@ impl FrontDoor {
 
 impl Reception for FrontDoor {
     fn receive(&self, stream: std::net::TcpStream, peer: SocketAddr) -> Receiving {
-        let handshake = self.handshake(stream);
+        let handshake = self.handshake(stream, peer);
         Box::pin(async move {
             handshake.await.unwrap_or_else(|error| {
                 tracing::debug!(%peer, %error, "handshake ended");
