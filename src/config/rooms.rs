@@ -72,6 +72,7 @@ impl Check {
         let message_bytes = self.room_message_bytes(&place, above.message_bytes);
         let rate = self.room_rate(&place);
         let slow_consumer = self.word(&format!("{place}.slow_consumer"), SLOW_CONSUMER);
+        let coalesce_ms = self.optional_small(&format!("{place}.coalesce_ms"));
         let history = self.room_history(&place, above.history);
         let terms = RoomTerms {
             access: access?,
@@ -80,6 +81,7 @@ impl Check {
             message_bytes,
             rate,
             slow_consumer: slow_consumer.unwrap_or_default(),
+            coalesce_ms: coalesce_ms.and_then(|ms| u16::try_from(ms).ok()).unwrap_or(0),
         };
         Some(RoomRule { pattern: pattern?, terms })
     }

@@ -6,6 +6,7 @@
 
 mod act;
 mod aside;
+mod deliver;
 pub(crate) mod desk;
 mod entrance;
 pub(crate) mod inbound;
@@ -24,15 +25,11 @@ pub(crate) use stream::Stream;
 pub(crate) use transport::Flush;
 
 use crate::{
-    broker::Delivery,
     gate::guest::{Fate, Guest},
     metrics::{Count, End, Level, State},
     protocol::{identity::Identity, time::Time},
     relay::SharedRoom,
-    room::{
-        ConnKey, JoinTicket, RoomId, RoomPlace, Seating, Ticket,
-        trace::{Step, Who, note},
-    },
+    room::{ConnKey, JoinTicket, RoomId, Seating, Ticket},
     session::{Event, Opening, Pulse, RoomRefusal, Rules, Session},
 };
 use aside::Paging;
@@ -201,54 +198,6 @@ impl Connection {
     pub(crate) fn drain(&mut self, after_ms: u64, last_call: Time, desk: &mut Desk) {
         self.last_call = Some(Box::new((last_call, after_ms)));
         self.on_event(Event::Draining { after_ms }, desk);
-    }
-
-    /// Queues as many deliveries for the member at `at` as fit below the high mark and returns how
-    /// many.
-    pub(crate) fn offer(
-        &mut self,
-        at: RoomPlace,
-        deliveries: &[Delivery],
-        desk: &mut Desk,
-    ) -> usize {
-        if self.session.has_expired_part(desk.now) {
-            self.step(Event::Delivery, desk);
-        }
-        if desk.takes_out(self.key, at) {
-            // It was lost since its room began to serve this turn.
-            return deliveries.len();
-        }
-        let user = self.admitted.as_ref().map_or("", |identity| &identity.user);
-        let mut taken = 0;
-        for delivery in deliveries {
-            let frame = delivery.frame_for(user);
-            if !self.transport.outbox().takes(frame.len()) {
-                break;
-            }
-            // A sealed outbox swallows what comes after the Close.
-            let _ = self.transport.push_data(frame.clone(), desk.now.time);
-            let who = Who { worker: desk.worker, connection: self.key };
-            note(at.room, || Step::Queued { who, place: at.place, seq: delivery.seq });
-            taken += 1;
-        }
-        desk.recorder.add(Count::Delivery, taken);
-        taken
-    }
-
-    /// Whether a member of this connection may read on from history: whoever fell behind once it
-    /// drained, because what is next may be larger than the space above the low mark.
-    pub(crate) fn is_hungry(&self) -> bool {
-        let outbox = self.transport.outbox();
-        let drained = |at: u32| outbox.is_empty() || outbox.bytes() < at as usize;
-        self.transport.is_open()
-            && outbox.below_low_mark()
-            && self.seats.behind_at.is_none_or(drained)
-    }
-
-    /// Some room has more for this connection than fits now.
-    pub(crate) fn fell_behind(&mut self) {
-        let bytes = self.transport.outbox().bytes();
-        self.seats.behind_at = Some(u32::try_from(bytes).unwrap_or(u32::MAX));
     }
 
     /// A join took effect.

@@ -24,7 +24,8 @@ thread_local! {
     static SCRATCH: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
 }
 
-/// Header and payload of one unfragmented, unmasked frame (RFC 6455 5.2).
+/// Header and payload of one unfragmented, unmasked frame (RFC 6455 5.2), or several of them
+/// behind each other.
 ///
 /// It is one allocation of exactly its size; clones share it, so that a message costs the same
 /// for one member and for ten thousand.
@@ -76,6 +77,16 @@ impl Frame {
         Self::control(PONG, payload)
     }
 
+    /// These frames behind each other, which go out as one.
+    pub(crate) fn joined<'a>(frames: impl Iterator<Item = &'a Self>) -> Self {
+        let mut buffer = SCRATCH.try_with(Cell::take).unwrap_or_default();
+        buffer.clear();
+        frames.for_each(|frame| buffer.extend_from_slice(frame.as_bytes()));
+        let frame = Self(buffer.as_slice().into());
+        keep(buffer);
+        frame
+    }
+
     /// Header and payload together, in bytes; never 0.
     #[expect(clippy::len_without_is_empty, reason = "a frame has a header and is never empty")]
     pub fn len(&self) -> usize {
@@ -119,11 +130,16 @@ impl Frame {
             *room = header;
         }
         let frame = Self(buffer.get(start..).unwrap_or_default().into());
-        if buffer.capacity() <= SCRATCH_BYTES {
-            // Fails only while the thread ends, when nobody needs the buffer again.
-            let _ = SCRATCH.try_with(|scratch| scratch.set(buffer));
-        }
+        keep(buffer);
         frame
+    }
+}
+
+/// Gives a buffer back, unless it grew large.
+fn keep(buffer: Vec<u8>) {
+    if buffer.capacity() <= SCRATCH_BYTES {
+        // Fails only while the thread ends, when nobody needs the buffer again.
+        let _ = SCRATCH.try_with(|scratch| scratch.set(buffer));
     }
 }
 

@@ -2,12 +2,14 @@
 
 mod delivery;
 mod frame;
+mod joined;
 mod pool;
 #[cfg(test)]
 mod tests;
 
 pub use delivery::{AuthorCopy, Delivery};
 pub use frame::Frame;
+pub(crate) use joined::Joined;
 
 use pool::Queue;
 use std::io::IoSlice;
@@ -159,6 +161,13 @@ impl Outbox {
     /// The share of the limit that room messages may fill, in bytes.
     pub const fn room_share(&self) -> usize {
         (self.limit / 2) as usize
+    }
+
+    /// The same for several messages that are one piece. An empty outbox makes no exception: they
+    /// can come one by one.
+    pub(crate) fn takes_joined(&self, len: usize) -> bool {
+        let fits = |len| self.bytes.saturating_add(len) <= self.limit / 2;
+        !self.sealed && u32::try_from(len).is_ok_and(fits)
     }
 
     fn fits(&self, len: usize, mark: u32) -> bool {

@@ -65,6 +65,9 @@ pub struct RoomTerms {
     pub rate: Option<RoomRate>,
     /// What becomes of those who do not keep up.
     pub slow_consumer: SlowConsumer,
+    /// The least time between two writes of what the room says, in milliseconds: what comes
+    /// meanwhile goes together. 0 holds nothing back.
+    pub coalesce_ms: u16,
 }
 
 impl RoomTerms {
@@ -77,6 +80,7 @@ impl RoomTerms {
             message_bytes: None,
             rate: None,
             slow_consumer: SlowConsumer::default(),
+            coalesce_ms: 0,
         }
     }
 

@@ -1,81 +1,47 @@
 //! One worker's side of a room: members as cursors, and the fan-out by turns.
 
+mod batch;
 #[cfg(test)]
 mod tests;
 
 use super::{
-    Room, WorkerIndex,
-    inbox::{Credit, Item},
-    member::{ConnKey, Cursor, JoinTicket, Member, RoomPlace, Ticket},
+    Audience, Offer, Room, Seating,
+    inbox::Item,
+    member::{ConnKey, Cursor, JoinTicket, Member, RoomPlace},
     trace::{Spot, Step, Who, note},
 };
-use crate::{
-    outbox::{Delivery, Frame},
-    protocol::room_rules::SlowConsumer,
+use crate::protocol::{
+    room_rules::{RoomTerms, SlowConsumer},
+    time::Time,
 };
+use batch::{BATCH_MESSAGES, Batch};
 use slab::Slab;
 use std::{collections::VecDeque, sync::Arc};
 
-/// Messages that are gathered into one write for each member.
-const BATCH_MESSAGES: usize = 64;
-
-/// The history no longer covers a member.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Gap;
-
-/// The connections of a worker, as a room sees them.
-pub(crate) trait Audience<L> {
-    /// Which worker's.
-    fn worker(&self) -> WorkerIndex;
-    /// Queues as many of `deliveries` as fit for `to`, the member at `at`, in order, and returns
-    /// how many.
-    fn offer(&mut self, to: ConnKey, at: RoomPlace, deliveries: &[Delivery]) -> usize;
-    /// Queues a message for `to` that may be lost, if it fits.
-    fn tell(&mut self, to: ConnKey, at: RoomPlace, frame: &Frame);
-    /// Whether the outbox of `to` is below its low mark.
-    fn is_hungry(&self, to: ConnKey) -> bool;
-    /// `member` catches up: serve its room again once it [`is_hungry`](Self::is_hungry).
-    fn wait(&mut self, member: ConnKey);
-
-    /// The same, for a member that was live until now.
-    fn fell_behind(&mut self, member: ConnKey) {
-        self.wait(member);
-    }
-    /// Reads a piece of history: the messages from `from` on that come before `until`.
-    ///
-    /// # Errors
-    /// [`Gap`] if `from` is no longer remembered.
-    fn read(
-        &mut self,
-        room: &Room<L>,
-        from: u64,
-        until: u64,
-        into: &mut Vec<Delivery>,
-    ) -> Result<(), Gap>;
-    /// A join took effect: answers it, and says what becomes of the member.
-    fn joined(&mut self, ticket: &JoinTicket, room: &Room<L>) -> Seating;
-    /// The member has its place.
-    fn seated(&mut self, member: ConnKey, room: &Room<L>, place: usize);
-    /// A leave took effect, everything of the room is queued: answers it and returns the place
-    /// that becomes free.
-    fn left(&mut self, ticket: Ticket, room: &Arc<Room<L>>) -> Option<usize>;
-    /// Somebody asked for history, and everything before that has taken effect. Returns how many
-    /// messages the answer has.
-    fn look_back(&mut self, ticket: Ticket, room: &Room<L>) -> usize;
-    /// `member`, which is at `at`, does not keep up, and nothing is left to bridge that: it has to
-    /// go.
-    fn lost(&mut self, member: ConnKey, at: RoomPlace);
-    /// Gives the credit of a served message back.
-    fn release(&mut self, credit: Credit);
+/// How a room is served: what its rule says about deliveries.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Manner {
+    /// What becomes of members without space for what is delivered.
+    pub(crate) slow_consumer: SlowConsumer,
+    /// The least time between the beginnings of two batches, in milliseconds.
+    pub(crate) coalesce_ms: u16,
 }
 
-/// What becomes of a connection whose join took effect.
+impl From<&RoomTerms> for Manner {
+    fn from(terms: &RoomTerms) -> Self {
+        Self { slow_consumer: terms.slow_consumer, coalesce_ms: terms.coalesce_ms }
+    }
+}
+
+/// How far a room was served.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Seating {
-    /// It gets a place.
-    New,
-    /// It has one already, or has gone meanwhile.
-    None,
+pub(crate) enum Served {
+    /// Nothing is left to do.
+    All,
+    /// The quantum is used up.
+    Part,
+    /// Its next messages go out together, not before this.
+    Until(Time),
 }
 
 /// What one worker knows of one room.
@@ -91,31 +57,19 @@ pub(crate) struct LocalRoom<L> {
     next_seq: u64,
     pending: VecDeque<Item>,
     batch: Batch,
-    /// What becomes of members without space for what is delivered.
-    pub(crate) slow_consumer: SlowConsumer,
+    /// How its members are served.
+    pub(crate) manner: Manner,
+    /// No batch begins before this, unless it is full.
+    next_batch: Time,
     /// Whether it stands in the worker's list of rooms to serve.
     pub(crate) is_active: bool,
-}
-
-/// The messages that are being handed out, and the place that comes next.
-#[derive(Debug, Default)]
-struct Batch {
-    deliveries: Vec<Delivery>,
-    /// One that nobody remembers, and then nothing else.
-    ephemeral: Option<Frame>,
-    credits: Vec<Credit>,
-    place: usize,
-}
-
-impl Batch {
-    fn is_empty(&self) -> bool {
-        self.deliveries.is_empty() && self.ephemeral.is_none()
-    }
+    /// Whether it stands in the worker's list of rooms that are served later.
+    pub(crate) is_held_back: bool,
 }
 
 impl<L> LocalRoom<L> {
     /// A room without members on this worker.
-    pub(crate) fn new(room: Arc<Room<L>>, slow_consumer: SlowConsumer) -> Self {
+    pub(crate) fn new(room: Arc<Room<L>>, manner: Manner) -> Self {
         Self {
             room,
             members: Slab::new(),
@@ -124,8 +78,10 @@ impl<L> LocalRoom<L> {
             next_seq: 1,
             pending: VecDeque::new(),
             batch: Batch::default(),
-            slow_consumer,
+            manner,
+            next_batch: Time::default(),
             is_active: false,
+            is_held_back: false,
         }
     }
 
@@ -161,28 +117,39 @@ impl<L> LocalRoom<L> {
         }
     }
 
-    /// Serves items until `quantum` members were offered or answered something; each message of a page
-    /// counts as one. `true` if more is
-    /// to do.
-    pub(crate) fn serve(&mut self, quantum: &mut usize, audience: &mut impl Audience<L>) -> bool {
+    /// Serves items until `quantum` members were offered or answered something; each message of a
+    /// page counts as one.
+    pub(crate) fn serve(
+        &mut self,
+        now: Time,
+        quantum: &mut usize,
+        audience: &mut impl Audience<L>,
+    ) -> Served {
         loop {
             if self.batch.is_empty() {
-                let more = self.begin_batch(quantum, audience);
+                self.begin_batch(now, quantum, audience);
                 self.catch_up(quantum, audience);
-                if !more {
-                    let rest = self.has_members_behind() || !self.pending.is_empty();
-                    return *quantum == 0 && rest;
+                if self.batch.is_empty() {
+                    return self.rest(*quantum);
                 }
             }
             if !self.hand_out(quantum, audience) {
-                return true;
+                return Served::Part;
             }
         }
     }
 
-    /// Gathers the next messages; joins and leaves on the way take effect. `false` if there are
-    /// none, or the quantum is used up before them.
-    fn begin_batch(&mut self, quantum: &mut usize, audience: &mut impl Audience<L>) -> bool {
+    /// Where it stands between two batches.
+    fn rest(&self, quantum: usize) -> Served {
+        match (self.pending.is_empty(), self.has_members_behind()) {
+            (false, _) | (_, true) if quantum == 0 => Served::Part,
+            (false, _) => Served::Until(self.next_batch),
+            (true, _) => Served::All,
+        }
+    }
+
+    /// Gathers the next messages, if it is time; joins and leaves on the way take effect.
+    fn begin_batch(&mut self, now: Time, quantum: &mut usize, audience: &mut impl Audience<L>) {
         while let Some(item) = self.pending.pop_front() {
             match item {
                 Item::Join(ticket) if self.batch.is_empty() && *quantum > 0 => {
@@ -200,11 +167,14 @@ impl<L> LocalRoom<L> {
                     let answered = audience.look_back(ticket, &self.room);
                     *quantum = quantum.saturating_sub(1 + answered);
                 }
+                Item::Deliver(..) | Item::Ephemeral(..) if self.holds_back(now) => {
+                    self.pending.push_front(item);
+                    break;
+                }
                 Item::Ephemeral(frame, credit) if self.batch.is_empty() => {
                     let worker = audience.worker();
                     note(self.room.id(), || Step::Passed { worker, dropped: false });
-                    self.batch.ephemeral = Some(frame);
-                    self.batch.credits.push(credit);
+                    self.batch.tell(frame, credit);
                     break;
                 }
                 Item::Join(_) | Item::Leave(_) | Item::LookBack(_) | Item::Ephemeral(..) => {
@@ -224,15 +194,25 @@ impl<L> LocalRoom<L> {
                     );
                     let (worker, seq) = (audience.worker(), delivery.seq);
                     note(self.room.id(), || Step::Gathered { worker, seq });
-                    self.batch.deliveries.push(delivery);
-                    self.batch.credits.push(credit);
-                    if self.batch.deliveries.len() == BATCH_MESSAGES {
+                    self.batch.deliver(delivery, credit);
+                    if self.batch.is_full() {
                         break;
                     }
                 }
             }
         }
-        !self.batch.is_empty()
+        if !self.batch.is_empty() {
+            self.batch.close(self.places);
+            self.next_batch = now + u64::from(self.manner.coalesce_ms);
+        }
+    }
+
+    /// Whether the next batch has to wait for more: none has begun, the last one is not long ago,
+    /// and what is there does not fill one.
+    fn holds_back(&self, now: Time) -> bool {
+        let pauses = self.manner.coalesce_ms > 0 && now < self.next_batch;
+        let waits = self.pending.len() + 1 < BATCH_MESSAGES && !self.members.is_empty();
+        pauses && waits && self.batch.is_empty()
     }
 
     /// Offers the batch to every live member from the current place on. `false` if the quantum
@@ -256,7 +236,8 @@ impl<L> LocalRoom<L> {
                 note(self.room.id(), || Step::Told { to });
                 continue;
             }
-            let taken = audience.offer(member.connection, at, &self.batch.deliveries);
+            let offer = self.batch.offer();
+            let taken = audience.offer(member.connection, at, offer);
             let missed = self.batch.deliveries.get(taken);
             if let Some(missed) = missed {
                 member.cursor = Cursor::CatchingUp { next_seq: missed.seq };
@@ -271,7 +252,7 @@ impl<L> LocalRoom<L> {
                 continue;
             }
             self.behind.push(place);
-            match self.slow_consumer {
+            match self.manner.slow_consumer {
                 SlowConsumer::CatchUp => audience.fell_behind(member.connection),
                 SlowConsumer::Close => audience.lost(member.connection, at),
             }
@@ -281,15 +262,13 @@ impl<L> LocalRoom<L> {
     }
 
     fn end_batch(&mut self, audience: &mut impl Audience<L>) {
-        self.next_seq += self.batch.deliveries.len() as u64;
-        self.batch.deliveries.clear();
-        self.batch.place = 0;
+        let is_passing = self.batch.ephemeral.is_some();
+        self.next_seq += self.batch.end() as u64;
         let (worker, next_seq) = (audience.worker(), self.next_seq);
-        note(self.room.id(), || match self.batch.ephemeral {
-            Some(_) => Step::PassedOn { worker },
-            None => Step::HandedOut { worker, next_seq },
+        note(self.room.id(), || match is_passing {
+            true => Step::PassedOn { worker },
+            false => Step::HandedOut { worker, next_seq },
         });
-        self.batch.ephemeral = None;
         for credit in self.batch.credits.drain(..) {
             audience.release(credit);
         }
@@ -353,7 +332,8 @@ impl<L> LocalRoom<L> {
                     audience.lost(member.connection, at);
                     break;
                 }
-                let taken = audience.offer(member.connection, at, &read);
+                let offer = Offer { deliveries: &read, joined: None };
+                let taken = audience.offer(member.connection, at, offer);
                 *next_seq += taken as u64;
                 note(id, || Step::Fed { to: spot, taken, next_seq: *next_seq });
                 if taken < read.len() || taken == 0 {

@@ -5,6 +5,7 @@
 //! the items that wait for them. The two are joined by the workers' [`Inbox`]es: whatever changes
 //! a room is pushed there under the room's mutex, so that every worker sees the same order.
 
+mod audience;
 pub(crate) mod inbox;
 pub(crate) mod local;
 pub(crate) mod member;
@@ -13,8 +14,9 @@ pub(crate) mod model;
 pub(crate) mod registry;
 pub(crate) mod trace;
 
+pub(crate) use audience::{Audience, Gap, Offer, Seating};
 pub(crate) use inbox::{Inbox, Item};
-pub(crate) use local::{Audience, Gap, LocalRoom, Seating};
+pub(crate) use local::{LocalRoom, Manner, Served};
 pub(crate) use member::{ConnKey, JoinTicket, Restart, RoomPlace, Ticket};
 pub(crate) use registry::Registry;
 

@@ -41,6 +41,7 @@ impl Engine {
     fn arm(&mut self, core: &mut Core) {
         let due = core.next_alarm().map_or(self.next_sweep, |due| due.min(self.next_sweep));
         let due = due.max(self.hold_until);
+        let due = core.rooms.next_release().map_or(due, |release| release.min(due));
         if core.armed != Some(due) {
             core.armed = Some(due);
             let deadline = core.clock().instant(due);

@@ -6,11 +6,11 @@ use crate::{
     connection::{Connection, Departure, Desk, Parting},
     metrics::{Count, Level},
     outbox::Frame,
-    protocol::room_rules::RoomRules,
+    protocol::{room_rules::RoomRules, time::Time},
     relay::{RoomLog, SharedRoom},
     room::{
-        Audience, ConnKey, Gap, Item, JoinTicket, LocalRoom, RoomId, RoomPlace, Seating, Ticket,
-        WorkerIndex,
+        Audience, ConnKey, Gap, Item, JoinTicket, LocalRoom, Manner, Offer, RoomId, RoomPlace,
+        Seating, Served, Ticket, WorkerIndex,
         inbox::{Addressed, Credit},
         trace::{Spot, Step, Who, note},
     },
@@ -18,7 +18,8 @@ use crate::{
 };
 use slab::Slab;
 use std::{
-    collections::{HashMap, VecDeque},
+    cmp::Reverse,
+    collections::{BinaryHeap, HashMap, VecDeque},
     mem,
     sync::Arc,
     task::Waker,
@@ -51,6 +52,8 @@ pub(super) struct Rooms {
     by_id: HashMap<RoomId, usize>,
     /// Rooms that have something to do, in the order in which they are served.
     active: VecDeque<usize>,
+    /// Rooms that hold messages back, and until when; each of them once.
+    held_back: BinaryHeap<Reverse<(Time, RoomId)>>,
     items: VecDeque<Addressed<RoomLog>>,
     touched: Vec<u32>,
     pub(super) pace: Pace,
@@ -77,6 +80,33 @@ impl Rooms {
         if self.rooms.get(at).is_some_and(LocalRoom::has_members_behind) {
             self.activate(at);
             self.woken = true;
+        }
+    }
+
+    /// When the next room has held its messages back long enough.
+    pub(super) fn next_release(&self) -> Option<Time> {
+        self.held_back.peek().map(|Reverse((until, _))| *until)
+    }
+
+    /// Rooms that have held their messages back long enough are served again.
+    fn let_go(&mut self, now: Time) {
+        while self.next_release().is_some_and(|until| until <= now)
+            && let Some(Reverse((_, room))) = self.held_back.pop()
+        {
+            // One that is gone has nothing to say any more.
+            let Some(&at) = self.by_id.get(&room) else { continue };
+            if let Some(room) = self.rooms.get_mut(at) {
+                room.is_held_back = false;
+            }
+            self.activate(at);
+        }
+    }
+
+    fn hold_back(&mut self, at: usize, until: Time) {
+        if let Some(room) = self.rooms.get_mut(at)
+            && !mem::replace(&mut room.is_held_back, true)
+        {
+            self.held_back.push(Reverse((until, room.room().id())));
         }
     }
 
@@ -129,9 +159,10 @@ impl Rooms {
 
     fn open(&mut self, room: Arc<SharedRoom>, worker: WorkerIndex, rules: &RoomRules) -> usize {
         let id = room.id();
-        let slow_consumer = rules.terms(room.name().borrowed()).slow_consumer;
+        let manner = Manner::from(rules.terms(room.name().borrowed()));
+        let slow_consumer = manner.slow_consumer;
         note(id, || Step::Ruled { worker, slow_consumer });
-        let at = self.rooms.insert(LocalRoom::new(room, slow_consumer));
+        let at = self.rooms.insert(LocalRoom::new(room, manner));
         self.by_id.insert(id, at);
         at
     }
@@ -147,9 +178,10 @@ impl Rooms {
         for at in from..next.min(self.rooms.capacity()) {
             if let Some(room) = self.rooms.get_mut(at) {
                 let name = room.room().name().borrowed();
-                let slow_consumer = rules.terms(name).slow_consumer;
+                let manner = Manner::from(rules.terms(name));
+                let slow_consumer = manner.slow_consumer;
                 note(room.room().id(), || Step::Ruled { worker, slow_consumer });
-                room.slow_consumer = slow_consumer;
+                room.manner = manner;
             }
         }
         (next < self.rooms.capacity()).then_some(next)
@@ -177,6 +209,7 @@ impl Core {
             });
             shared.relay.give_back(worker, credit);
         });
+        self.rooms.let_go(self.desk.now.time);
         let mut quantum = self.rooms.pace.turn;
         while quantum > 0
             && let Some(at) = self.rooms.active.pop_front()
@@ -203,12 +236,14 @@ impl Core {
             desk: &mut self.desk,
             touched: &mut self.rooms.touched,
         };
-        let more = room.serve(&mut slice, &mut hall);
+        let served = room.serve(hall.desk.now.time, &mut slice, &mut hall);
         // A room that only moved items along still used up a little of the turn.
         *quantum -= (granted - slice).max(1);
-        room.is_active = more;
-        if more {
-            self.rooms.active.push_back(at);
+        room.is_active = served == Served::Part;
+        match served {
+            Served::All => {}
+            Served::Part => self.rooms.active.push_back(at),
+            Served::Until(time) => self.rooms.hold_back(at, time),
         }
         self.carry_out();
         self.rooms.drop_if_spent(at);
@@ -252,10 +287,10 @@ impl Audience<RoomLog> for Hall<'_> {
         self.desk.worker
     }
 
-    fn offer(&mut self, to: ConnKey, at: RoomPlace, deliveries: &[Delivery]) -> usize {
+    fn offer(&mut self, to: ConnKey, at: RoomPlace, offer: Offer<'_>) -> usize {
         match self.touch(to) {
-            Some((connection, desk)) => connection.offer(at, deliveries, desk),
-            None => deliveries.len(),
+            Some((connection, desk)) => connection.offer(at, offer, desk),
+            None => offer.deliveries.len(),
         }
     }
 

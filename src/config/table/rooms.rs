@@ -91,6 +91,15 @@ pub(super) const KEYS: &[Key] = &[
         "What becomes of a member that reads more slowly than the room speaks.",
     ),
     optional(
+        "rooms.rule.#.coalesce_ms",
+        (0, 1_000),
+        MS,
+        nothing("nothing is held back", "10"),
+        "The least time between two writes of what such a room says. What comes meanwhile goes to \
+         each member in one write: a room that speaks hundreds of times a second costs a half, and \
+         its messages come later by up to this. The first one after a pause goes at once.",
+    ),
+    optional(
         "rooms.rule.#.history.count",
         (0, 1_000_000),
         "messages",

@@ -112,6 +112,7 @@ fn a_rule_says_all_that_holds_in_its_rooms_or_takes_over_what_holds_everywhere()
     let text = "rooms.history = { count = 7, age_ms = 8, bytes = 9 }\n\
                 [[rooms.rule]]\nmatch = 'full'\naccess = 'open'\nephemeral = false\n\
                 message_bytes = 4096\nmessages_per_s = 2\nburst = 4\nslow_consumer = 'close'\n\
+                coalesce_ms = 10\n\
                 history = { count = 1, age_ms = 2, bytes = 3 }\n\
                 [[rooms.rule]]\nmatch = 'part'\naccess = 'open'\nmessages_per_s = 5\n\
                 ephemeral = true\nslow_consumer = 'catch_up'\nhistory.count = 0\n\
@@ -125,6 +126,7 @@ fn a_rule_says_all_that_holds_in_its_rooms_or_takes_over_what_holds_everywhere()
         message_bytes: Some(4096),
         rate: Some(RoomRate { messages_per_s: 2, burst: 4 }),
         slow_consumer: SlowConsumer::Close,
+        coalesce_ms: 10,
     };
     assert_eq!(terms_in(&config, "full"), full);
     let part = RoomTerms {

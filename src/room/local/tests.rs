@@ -200,8 +200,55 @@ fn who_has_no_space_misses_ephemeral_messages_and_nothing_else() {
     assert!(heard.len() < 100, "{}", heard.len());
 }
 
+#[test]
+fn a_room_that_coalesces_speaks_at_once_and_then_at_intervals() {
+    let mut world = World::new(100, 1 << 20);
+    world.local.manner.coalesce_ms = 10;
+    let members: Vec<u32> = (0..5).map(|_| world.join(None)).collect();
+    world.turn(100);
+    let hears = |world: &mut World, after_ms: u64, publishes: u64| {
+        world.wait(after_ms);
+        (0..publishes).for_each(|_| world.publish(1));
+        world.turn(100);
+        let offers = std::mem::take(&mut world.hall.offers);
+        (world.heard(members[0]).len() - 1, offers / members.len())
+    };
+    assert_eq!(hears(&mut world, 0, 1), (1, 1), "the first one goes at once");
+    assert_eq!(hears(&mut world, 4, 2), (1, 0));
+    assert_eq!(hears(&mut world, 5, 1), (1, 0));
+    assert_eq!(hears(&mut world, 1, 0), (4, 1), "the others together");
+    assert_eq!(hears(&mut world, 9, 1), (4, 0), "and again an interval");
+    assert_eq!(hears(&mut world, 1, 1), (6, 1));
+    assert_eq!(hears(&mut world, 10, 1), (7, 1), "after a pause at once");
+    assert_eq!(hears(&mut world, 1, 63), (7, 0));
+    assert_eq!(hears(&mut world, 1, 1), (71, 1), "what fills a batch does not wait");
+    world.emit();
+    let late = world.join(None);
+    world.turn(100);
+    assert!(world.heard(late).is_empty(), "its join keeps to the order of the room");
+    world.check();
+    assert_eq!(world.heard(late), [Heard::Joined(71)]);
+}
+
+#[test]
+fn a_room_without_anybody_holds_nothing_back() {
+    let mut world = World::new(100, 1 << 20);
+    world.local.manner.coalesce_ms = 1_000;
+    let only = world.join(None);
+    world.publish(1);
+    world.turn(100);
+    world.publish(1);
+    world.turn(100);
+    assert!(world.comes_back.is_some());
+    world.remove(only);
+    world.active = true;
+    world.turn(100);
+    assert!(world.local.is_spent());
+}
+
 #[derive(Clone, Debug)]
 enum Step {
+    Wait(u64),
     Emit,
     LookBack(usize),
     Publish(usize),
@@ -218,6 +265,7 @@ fn step() -> impl Strategy<Value = Step> {
     prop_oneof![
         6 => (0_usize..200).prop_map(Step::Publish),
         3 => Just(Step::Emit),
+        3 => (0_u64..10).prop_map(Step::Wait),
         1 => guest().prop_map(Step::LookBack),
         2 => proptest::option::of(0_u64..60).prop_map(Step::Join),
         1 => guest().prop_map(Step::JoinAgain),
@@ -232,15 +280,18 @@ proptest! {
     #[test]
     fn every_member_gets_every_message_from_its_start_once_and_in_order(
         outbox_bytes in 600_u32..3_000,
+        coalesce_ms in prop_oneof![Just(0_u16), 1_u16..10],
         steps in prop::collection::vec(step(), 0..150),
     ) {
         let mut world = World::new(1_000, outbox_bytes);
+        world.local.manner.coalesce_ms = coalesce_ms;
         for step in steps {
             let all: Vec<u32> = world.hall.guests.keys().copied().collect();
             let pick = |at: usize| (!all.is_empty()).then(|| all[at % all.len()]);
             match step {
                 Step::Publish(bytes) => world.publish(bytes),
                 Step::Emit => world.emit(),
+                Step::Wait(ms) => world.wait(ms),
                 Step::LookBack(at) => {
                     let member = pick(at).filter(|it| world.hall.guests[it].counted);
                     member.into_iter().for_each(|it| world.look_back(it));

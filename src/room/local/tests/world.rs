@@ -5,9 +5,9 @@ use crate::{
     broker::{
         Broker, Draft, Epochs, HistoryBounds, Log, MemoryBroker, MemoryLog, Publishing, ReadBudget,
     },
-    outbox::{Frame, Outbox},
+    outbox::{Delivery, Frame, Outbox},
     protocol::{room_name::RoomName, time::Wall},
-    room::{Inbox, Registry, Restart},
+    room::{Gap, Inbox, Registry, Restart, Ticket, WorkerIndex, inbox::Credit},
     session::RequestKey,
 };
 use serde_json::Value;
@@ -123,7 +123,7 @@ impl Guest {
 pub(super) struct Hall {
     inbox: Inbox<MemoryLog>,
     pub(super) guests: BTreeMap<u32, Guest>,
-    offers: usize,
+    pub(super) offers: usize,
 }
 
 impl Hall {
@@ -137,10 +137,16 @@ impl Audience<MemoryLog> for Hall {
         0
     }
 
-    fn offer(&mut self, to: ConnKey, _: RoomPlace, deliveries: &[Delivery]) -> usize {
+    fn offer(&mut self, to: ConnKey, _: RoomPlace, offer: Offer<'_>) -> usize {
         self.offers += 1;
+        let Offer { deliveries, joined } = offer;
         let guest = self.guest(to);
         assert!(guest.place.is_some(), "whoever has no place is offered nothing");
+        let piece = joined.and_then(|joined| joined.frame_for(""));
+        if let Some(piece) = piece.filter(|it| !guest.lost && guest.outbox.takes_joined(it.len())) {
+            guest.outbox.push(piece.clone()).expect("it fits");
+            return deliveries.len();
+        }
         let mut taken = 0;
         for delivery in deliveries {
             if guest.lost || !guest.outbox.takes(delivery.frame.len()) {
@@ -224,6 +230,9 @@ pub(super) struct World {
     guests: u32,
     emitted: u64,
     pub(super) active: bool,
+    now: Time,
+    /// When the room is served again that held something back.
+    pub(super) comes_back: Option<Time>,
     outbox_bytes: u32,
 }
 
@@ -235,13 +244,15 @@ impl World {
         let room = Registry::new(1).obtain(&name, || log).unwrap();
         let hall = Hall { inbox: Inbox::new(1 << 30), guests: BTreeMap::new(), offers: 0 };
         Self {
-            local: LocalRoom::new(Arc::clone(&room), SlowConsumer::CatchUp),
+            local: LocalRoom::new(Arc::clone(&room), Manner::default()),
             room,
             hall,
             counted: 0,
             guests: 0,
             emitted: 0,
             active: false,
+            now: Time::default(),
+            comes_back: None,
             outbox_bytes,
         }
     }
@@ -365,11 +376,23 @@ impl World {
         if self.active {
             let granted = quantum;
             let before = self.hall.offers;
-            self.active = self.local.serve(&mut quantum, &mut self.hall);
+            let served = self.local.serve(self.now, &mut quantum, &mut self.hall);
+            self.active = served == Served::Part;
+            if let Served::Until(time) = served {
+                assert!(time > self.now, "it would be served for ever");
+                self.comes_back = Some(time);
+            }
             assert!(self.hall.offers - before <= granted, "no more offers than granted");
         } else if self.local.is_spent() {
-            self.local = LocalRoom::new(Arc::clone(&self.room), SlowConsumer::CatchUp);
+            let manner = self.local.manner;
+            self.local = LocalRoom::new(Arc::clone(&self.room), manner);
         }
+    }
+
+    /// Time passes.
+    pub(super) fn wait(&mut self, ms: u64) {
+        self.now = self.now + ms;
+        self.active |= self.comes_back.take_if(|time| *time <= self.now).is_some();
     }
 
     /// Everybody reads everything until nothing is left to do.
@@ -377,8 +400,10 @@ impl World {
         for _ in 0..10_000 {
             let all: Vec<u32> = self.hall.guests.keys().copied().collect();
             all.iter().for_each(|&index| self.read(index, usize::MAX));
-            if !self.active {
-                return;
+            match self.comes_back {
+                Some(time) if !self.active => self.wait(time.since(self.now)),
+                None if !self.active => return,
+                Some(_) | None => {}
             }
             self.turn(7);
         }

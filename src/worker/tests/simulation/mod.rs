@@ -85,7 +85,9 @@ fn terms(dice: &mut Dice) -> RoomTerms {
     let closes = dice.one_in(6);
     let slow_consumer = if closes { SlowConsumer::Close } else { SlowConsumer::CatchUp };
     let ephemeral = !dice.one_in(6);
-    RoomTerms { slow_consumer, ephemeral, ..RoomTerms::new(access).with_history(history) }
+    let coalesce_ms = dice.pick(&[0, 0, 1, 5, 40]);
+    let terms = RoomTerms::new(access).with_history(history);
+    RoomTerms { slow_consumer, ephemeral, coalesce_ms, ..terms }
 }
 
 fn plan(dice: &mut Dice) -> Plan {
