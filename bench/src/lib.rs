@@ -8,4 +8,5 @@ pub mod report;
 pub mod results;
 pub mod scenario;
 pub mod server;
+pub mod syscalls;
 pub mod token;

@@ -54,7 +54,13 @@ struct Options {
     /// The length of the measured window of a run
     #[arg(long, default_value_t = 5.0)]
     seconds: f64,
-    /// One round of one second: whether it all works, no figures
+    /// How long idle connections are watched; heartbeats come every 25 s
+    #[arg(long, default_value_t = 50, value_name = "SECONDS")]
+    idle_seconds: u64,
+    /// Connections of the scenarios that have many
+    #[arg(long, default_value_t = 10_000, value_parser = clap::value_parser!(u32).range(100..))]
+    connections: u32,
+    /// One round of one second, with 2,000 connections: whether it all works, no figures
     #[arg(long)]
     quick: bool,
     /// The folder for results.json and the report
@@ -119,16 +125,18 @@ fn measure(options: &Options) -> io::Result<()> {
     };
     let cases = present(cases, &plan, &mut results);
     let count = cases.len() * results.settings.repetitions as usize;
-    let began = Instant::now();
+    let (began, mut at) = (Instant::now(), 0);
     for round in 1..=results.settings.repetitions {
         for case in &cases {
-            let at = results.runs.len() + results.skipped.len() + 1;
+            at += 1;
             eprint!("{at:>3}/{count} {:>5} s ", began.elapsed().as_secs());
             match case.run(&plan) {
-                Ok(mut run) => {
-                    run.round = round;
-                    eprintln!("{}", line(&run));
-                    results.runs.push(run);
+                Ok(runs) => {
+                    for mut run in runs {
+                        run.round = round;
+                        eprintln!("{}", line(&run));
+                        results.runs.push(run);
+                    }
                 }
                 Err(error) => {
                     let peer = format!("{}/{}", case.peer.name(), case.scenario);
@@ -153,7 +161,8 @@ fn plan(options: &Options) -> Plan {
         window: Duration::from_secs_f64(if options.quick { 1.0 } else { options.seconds.max(0.1) }),
         payload_bytes: 128,
         connecting: 64,
-        syscalls: true,
+        idle: Duration::from_secs(if options.quick { 2 } else { options.idle_seconds }),
+        many: if options.quick { 2_000 } else { options.connections },
         places: Places {
             bench: options.bench.clone(),
             vestibule: options.vestibule.clone(),

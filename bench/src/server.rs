@@ -147,6 +147,23 @@ pub struct Start {
     pub env: Vec<(String, String)>,
     /// Further arguments.
     pub args: Vec<String>,
+    /// Whether it may use every core.
+    pub unpinned: bool,
+    /// A setting of Vestibule without which the case makes no sense.
+    pub needs: Option<&'static str>,
+    /// The public key and its algorithm, in place of the shared secret.
+    pub key: Option<(PathBuf, String)>,
+}
+
+impl Start {
+    fn check(&self, places: &Places) -> io::Result<()> {
+        let Some(key) = self.needs else { return Ok(()) };
+        let reference = Command::new(&places.vestibule).args(["config", "reference"]).output()?;
+        if String::from_utf8_lossy(&reference.stdout).contains(key) {
+            return Ok(());
+        }
+        Err(io::Error::other(format!("this version has no setting {key:?}")))
+    }
 }
 
 /// A peer that runs; it ends when this is dropped.
@@ -163,6 +180,7 @@ impl Server {
     /// # Errors
     /// Why it did not start.
     pub fn start(peer: Peer, places: &Places, cores: Cores, start: &Start) -> io::Result<Self> {
+        start.check(places)?;
         let port = free_port()?;
         let address = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
         fs::create_dir_all(&places.logs)?;
@@ -180,9 +198,15 @@ impl Server {
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(fs::File::create(&log)?);
-        process::pin(cores.server)?;
+        if let Some((file, algorithm)) = &start.key {
+            command
+                .env_remove("VESTIBULE_ISSUER__0__SECRET")
+                .env("VESTIBULE_ISSUER__0__PUBLIC_KEY_FILE", file)
+                .env("VESTIBULE_ISSUER__0__ALGORITHM", algorithm);
+        }
+        process::pin(cores.server.filter(|_| !start.unpinned))?;
         let child = command.spawn();
-        process::pin(cores.generator)?;
+        process::pin(cores.generator.filter(|_| !start.unpinned))?;
         let path = if peer == Peer::Vestibule { "/ws" } else { "/" }.to_owned();
         let target = Target { address, path, dialect: peer.dialect() };
         let mut server = Self { child: child?, target };

@@ -20,6 +20,9 @@ const FIRST_PORT: u16 = 12_000;
 /// What may wait to be sent on one connection: beyond it the server does not read.
 const MAX_OUT_BYTES: usize = 64 << 20;
 
+/// What a connection keeps of a buffer that it does not need.
+const MAX_IDLE_BYTES: usize = 16 << 10;
+
 /// How far a connection is to go, or has come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Phase {
@@ -40,16 +43,20 @@ pub enum Phase {
 pub struct Who {
     /// Its token.
     pub token: String,
+    /// What the name of its room begins with.
+    pub prefix: &'static str,
     /// The number of its room.
     pub room: u32,
     /// Its number among the authors of the room.
     pub author: u32,
 }
 
-/// The name of a room.
-#[must_use]
-pub fn room_name(number: u32) -> String {
-    format!("r{number}")
+impl Who {
+    /// The name of its room.
+    #[must_use]
+    pub fn room_name(&self) -> String {
+        format!("{}{}", self.prefix, self.room)
+    }
 }
 
 /// A connection.
@@ -182,14 +189,14 @@ impl Link {
         while let Some(rest @ [_, ..]) = self.out.get(self.sent..) {
             match socket.write(rest) {
                 Ok(taken) => self.sent += taken,
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return,
+                Err(error) if is_later(&error) => return,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) => return self.fail(error.to_string()),
             }
         }
         self.out.clear();
         self.sent = 0;
-        if self.out.capacity() > 16 << 10 {
+        if self.out.capacity() > MAX_IDLE_BYTES {
             self.out = Vec::new();
         }
     }
@@ -222,7 +229,7 @@ impl Link {
             let used = self.take(bytes, dialect, ear);
             self.left.clear();
             self.left.extend_from_slice(bytes.get(used..).unwrap_or_default());
-            if self.left.is_empty() && self.left.capacity() > 0 && self.left.capacity() > 4096 {
+            if self.left.is_empty() && self.left.capacity() > MAX_IDLE_BYTES {
                 self.left = Vec::new();
             }
             // Edge-triggered, but a short read has emptied the socket.
@@ -268,7 +275,7 @@ impl Link {
 
     /// Does what the dialect has as the next step after a text.
     pub fn heed(&mut self, text: &[u8], stage: Stage, dialect: Dialect) {
-        let next = dialect.heard(stage, text, &self.who.token, &room_name(self.who.room));
+        let next = dialect.heard(stage, text, &self.who.token, &self.who.room_name());
         self.follow(next);
     }
 
@@ -311,6 +318,11 @@ impl Link {
         }
         end + 4
     }
+}
+
+/// Whether the socket takes nothing now; while it is not connected, it says so in another way.
+fn is_later(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::NotConnected)
 }
 
 fn describe_close(reason: &[u8]) -> String {

@@ -1,6 +1,6 @@
 //! The loads: an open loop at a steady rate, and a closed one with so many messages in flight.
 
-use super::{Generator, RETURNED, filler, link::room_name, schedule::Schedule, stamp::Stamp};
+use super::{Generator, RETURNED, filler, schedule::Schedule, stamp::Stamp};
 use std::{
     io,
     time::{Duration, Instant},
@@ -8,6 +8,8 @@ use std::{
 
 /// No delivery for so long, and what is missing counts as lost.
 const DRAIN_PATIENCE: Duration = Duration::from_millis(1_500);
+/// How long a look at the sockets may wait while connections come in beside the load.
+const CONNECTING_TURN: Duration = Duration::from_millis(5);
 /// The longest wait for what is missing, though it still comes in.
 const MAX_DRAIN: Duration = Duration::from_secs(20);
 
@@ -110,7 +112,7 @@ impl Generator {
         let body = filler(load.payload_bytes);
         let author = |&(link, members): &(usize, u64)| {
             let who = &self.links.get(link)?.who;
-            let (front, back) = self.dialect().message(&room_name(who.room));
+            let (front, back) = self.dialect().message(&who.room_name());
             let text = [front.as_bytes(), &body, back.as_bytes()].concat();
             // Where the last load of this author ended.
             let number = self.links.get(link)?.next.get(who.author as usize).copied()?;
@@ -142,8 +144,10 @@ impl Generator {
                 outcome.expected += author.members;
             }
             self.flush();
+            let coming = self.go_on_connecting()?;
             let left = end.saturating_duration_since(now);
-            self.turn(pacer.patience(now_ns).min(left))?;
+            let patience = pacer.patience(now_ns).min(left);
+            self.turn(if coming { patience.min(CONNECTING_TURN) } else { patience })?;
             if self.book.tally.arrived != last.0 {
                 last = (self.book.tally.arrived, now);
             } else if matches!(pacer, Pacer::Closed { .. }) && now - last.1 > DRAIN_PATIENCE {

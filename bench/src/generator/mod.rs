@@ -67,6 +67,10 @@ pub struct Book {
     pub recording: bool,
     /// Deliveries by the number of the publication, modulo the length; used where a loop is closed.
     pub returned: Vec<u32>,
+    /// Rooms from this number on are recorded.
+    pub recorded_from: u32,
+    /// Deliveries to connections that are not in the room.
+    pub strayed: u64,
     /// Texts that are no delivery.
     pub others: u64,
     start: Instant,
@@ -89,12 +93,16 @@ impl Ear for Book {
             return link.heed(text, Stage::Member, self.dialect);
         };
         self.mark = at.unwrap_or_default();
-        let Some(next) = link.next.get_mut(stamp.author as usize) else { return };
+        let next = link.next.get_mut(stamp.author as usize);
+        let (Some(next), true) = (next, stamp.room == link.who.room % stamp::MAX_ROOMS) else {
+            self.strayed += 1;
+            return;
+        };
         self.tally.see((self.index, stamp.author), next, stamp.number);
         if let Some(count) = self.returned.get_mut(stamp.number as usize & (RETURNED - 1)) {
             *count += 1;
         }
-        if self.recording {
+        if self.recording && link.who.room >= self.recorded_from {
             let us = self.now_ns.saturating_sub(stamp.due_ns) / 1000;
             self.latency.saturating_record(us.max(1));
         }
@@ -111,14 +119,27 @@ pub struct Generator {
     /// What they got.
     pub book: Book,
     dirty: Vec<usize>,
+    connecting: Option<Connecting>,
     target: Target,
     epoll: OwnedFd,
     events: Vec<epoll::Event>,
     scratch: Vec<u8>,
 }
 
+/// Connections on their way.
+struct Connecting {
+    range: Range<usize>,
+    coming: Range<usize>,
+    pending: Vec<usize>,
+    window: usize,
+    goal: Goal,
+    began: Instant,
+    progress: Instant,
+    took: Option<Duration>,
+}
+
 /// How connecting went.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Connected {
     /// How long it took.
     pub took: Duration,
@@ -140,6 +161,8 @@ impl Generator {
             latency,
             recording: false,
             returned: vec![0; RETURNED],
+            recorded_from: 0,
+            strayed: 0,
             others: 0,
             start: Instant::now(),
             now_ns: 0,
@@ -151,6 +174,7 @@ impl Generator {
             links: who.into_iter().map(|who| Link::new(who, authors)).collect(),
             book,
             dirty: Vec::new(),
+            connecting: None,
             target,
             epoll: epoll::create(epoll::CreateFlags::CLOEXEC)?,
             events: Vec::with_capacity(EVENTS),
@@ -180,58 +204,90 @@ impl Generator {
         window: usize,
         goal: Goal,
     ) -> io::Result<Connected> {
-        let began = Instant::now();
-        let mut pending: Vec<usize> = Vec::with_capacity(window);
-        let (mut coming, mut progress) = (range.clone(), Instant::now());
-        loop {
-            while pending.len() < window {
-                let Some(index) = coming.next() else { break };
-                self.begin(index)?;
-                pending.push(index);
-            }
-            if pending.is_empty() || progress.elapsed() > CONNECT_PATIENCE {
-                break;
-            }
+        self.begin_connecting(range, window, goal);
+        while self.go_on_connecting()? {
             self.turn(Duration::from_millis(100))?;
-            let before = pending.len();
-            pending.retain(|index| {
-                self.links.get(*index).is_some_and(|link| !has_reached(link.phase, goal))
-            });
-            if pending.len() < before {
-                progress = Instant::now();
-            }
-            self.ask_upgrades(&pending, goal);
         }
-        let took = began.elapsed();
-        let missed = |link: &&Link| link.phase == Phase::Gone || !has_reached(link.phase, goal);
-        let mut failed = self.links.get(range).unwrap_or_default().iter().filter(missed);
+        Ok(self.connected())
+    }
+
+    /// Has the connections of `range` come in beside the next load.
+    pub fn begin_connecting(&mut self, range: Range<usize>, window: usize, goal: Goal) {
+        let now = Instant::now();
+        self.connecting = Some(Connecting {
+            range: range.clone(),
+            coming: range,
+            pending: Vec::with_capacity(window),
+            window,
+            goal,
+            began: now,
+            progress: now,
+            took: None,
+        });
+    }
+
+    /// Lets as many connections begin as have reached their goal; whether some are still coming.
+    ///
+    /// # Errors
+    /// What the system says about sockets.
+    pub fn go_on_connecting(&mut self) -> io::Result<bool> {
+        let Some(mut connecting) = self.connecting.take() else { return Ok(false) };
+        let done = self.step(&mut connecting);
+        let going = connecting.took.is_none();
+        self.connecting = Some(connecting);
+        done.map(|()| going)
+    }
+
+    fn step(&mut self, connecting: &mut Connecting) -> io::Result<()> {
+        if connecting.took.is_some() {
+            return Ok(());
+        }
+        let before = connecting.pending.len();
+        connecting.pending.retain(|index| {
+            self.links.get(*index).is_some_and(|link| !has_reached(link.phase, connecting.goal))
+        });
+        if connecting.pending.len() < before {
+            connecting.progress = Instant::now();
+        }
+        while connecting.pending.len() < connecting.window {
+            let Some(index) = connecting.coming.next() else { break };
+            self.begin(index, connecting.goal)?;
+            connecting.pending.push(index);
+        }
+        if connecting.pending.is_empty() || connecting.progress.elapsed() > CONNECT_PATIENCE {
+            connecting.took = Some(connecting.began.elapsed());
+        }
+        Ok(())
+    }
+
+    /// How the last connecting went, so far.
+    #[must_use]
+    pub fn connected(&self) -> Connected {
+        let Some(connecting) = &self.connecting else { return Connected::default() };
+        let missed =
+            |link: &&Link| link.phase == Phase::Gone || !has_reached(link.phase, connecting.goal);
+        let links = self.links.get(connecting.range.clone()).unwrap_or_default();
+        let mut failed = links.iter().filter(missed);
         let fault = failed.next().map(|link| {
             link.fault.clone().unwrap_or_else(|| format!("no answer in {:?}", link.phase))
         });
-        Ok(Connected { took, failed: failed.count() + usize::from(fault.is_some()), fault })
+        let took = connecting.took.unwrap_or_else(|| connecting.began.elapsed());
+        Connected { took, failed: failed.count() + usize::from(fault.is_some()), fault }
     }
 
-    fn begin(&mut self, index: usize) -> io::Result<()> {
+    fn begin(&mut self, index: usize, goal: Goal) -> io::Result<()> {
         let Some(link) = self.links.get_mut(index) else { return Ok(()) };
         let socket = link.connect(self.target.address, index)?;
         let flags = epoll::EventFlags::IN | epoll::EventFlags::OUT | epoll::EventFlags::ET;
         epoll::add(&self.epoll, socket, epoll::EventData::new_u64(index as u64), flags)?;
+        link.silent = goal == Goal::Open;
+        // Over loopback the connection stands when the call returns, unless the backlog is full:
+        // then the request waits for the socket.
+        if goal != Goal::Tcp {
+            let path = self.target.dialect.path(&self.target.path, link.who.room);
+            link.ask_upgrade(&path);
+        }
         Ok(())
-    }
-
-    // The TCP handshake over loopback is over once the connect returned: the request can go out.
-    fn ask_upgrades(&mut self, pending: &[usize], goal: Goal) {
-        if goal == Goal::Tcp {
-            return;
-        }
-        for index in pending {
-            let Some(link) = self.links.get_mut(*index) else { continue };
-            if link.phase == Phase::Tcp {
-                link.silent = goal == Goal::Open;
-                let path = self.target.dialect.path(&self.target.path, link.who.room);
-                link.ask_upgrade(&path);
-            }
-        }
     }
 
     /// Ends connections at once.

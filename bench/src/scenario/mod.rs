@@ -1,6 +1,9 @@
 //! The scenarios: what each does to a peer, and with which variants.
 
+pub mod connect;
 pub mod fan;
+pub mod idle;
+pub mod mixed;
 
 use crate::{
     generator::{Generator, link::Who},
@@ -24,8 +27,10 @@ pub struct Plan {
     pub payload_bytes: usize,
     /// Connections that are opened at a time.
     pub connecting: usize,
-    /// Whether system calls are counted, in a load of its own behind the window.
-    pub syscalls: bool,
+    /// How long the processor time of idle connections is measured.
+    pub idle: Duration,
+    /// Connections of the scenarios that have many; 10,000.
+    pub many: u32,
     /// Where things are.
     pub places: Places,
     /// Which cores are used.
@@ -40,7 +45,7 @@ pub struct Case {
     /// The peer.
     pub peer: Peer,
     /// The variant; empty for the plain one.
-    pub variant: &'static str,
+    pub variant: String,
     /// How the peer is started for it.
     pub start: Start,
     /// What is done.
@@ -52,21 +57,46 @@ pub struct Case {
 pub enum Work {
     /// Messages to rooms.
     Fan(fan::Fan),
+    /// Connections that say nothing.
+    Idle(idle::Idle),
+    /// Many that come in at once; the algorithm that their tokens are signed with.
+    Connect(Algorithm),
+    /// Most are cut, and come back while others talk.
+    Reconnect,
+    /// A large room beside small ones.
+    Large,
+    /// Members that do not read.
+    Slow,
 }
 
 impl Case {
-    /// Does it once.
+    /// The plain case of a scenario.
+    #[must_use]
+    pub fn plain(scenario: &'static str, peer: Peer, work: Work) -> Self {
+        Self { scenario, peer, variant: String::new(), start: Start::default(), work }
+    }
+
+    /// Does it once: one row of results, or more.
     ///
     /// # Errors
     /// Why it could not be done.
-    pub fn run(&self, plan: &Plan) -> io::Result<Run> {
-        let mut run = match &self.work {
-            Work::Fan(fan) => fan.run(self, plan)?,
+    pub fn run(&self, plan: &Plan) -> io::Result<Vec<Run>> {
+        let mut runs = match &self.work {
+            Work::Fan(fan) => vec![fan.run(self, plan)?],
+            Work::Idle(idle) => idle.run(self, plan)?,
+            Work::Connect(algorithm) => vec![connect::storm(self, plan, *algorithm)?],
+            Work::Reconnect => vec![connect::reconnect(self, plan)?],
+            Work::Large => vec![mixed::large(self, plan)?],
+            Work::Slow => vec![mixed::slow(self, plan)?],
         };
-        self.scenario.clone_into(&mut run.scenario);
-        self.peer.name().clone_into(&mut run.peer);
-        self.variant.clone_into(&mut run.variant);
-        Ok(run)
+        for run in &mut runs {
+            self.scenario.clone_into(&mut run.scenario);
+            self.peer.name().clone_into(&mut run.peer);
+            if run.variant.is_empty() {
+                self.variant.clone_into(&mut run.variant);
+            }
+        }
+        Ok(runs)
     }
 
     /// Starts the peer.
@@ -78,10 +108,20 @@ impl Case {
     }
 }
 
-/// Every case of these scenarios and peers, all peers of a scenario one after the other.
+/// Every case, all peers of a scenario one after the other.
 #[must_use]
 pub fn cases() -> Vec<Case> {
-    fan::cases()
+    let mut cases = fan::cases();
+    cases.extend(idle::cases());
+    cases.extend(connect::cases());
+    cases.extend(mixed::cases());
+    cases.extend(fan::sweep());
+    cases
+}
+
+/// Every peer.
+fn peers() -> impl Iterator<Item = Peer> {
+    <Peer as clap::ValueEnum>::value_variants().iter().copied()
 }
 
 /// People with tokens: `rooms` rooms of `members` each; in each the first `authors` may speak.
@@ -94,7 +134,8 @@ pub fn people(rooms: u32, members: u32, authors: u32) -> io::Result<Vec<Who>> {
     for room in 0..rooms {
         for member in 0..members {
             let token = token::mint(&format!("u{room}-{member}"), Algorithm::HS256, &key)?;
-            people.push(Who { token, room, author: member.min(authors.max(1) - 1) });
+            let author = member.min(authors.max(1) - 1);
+            people.push(Who { token, prefix: "r", room, author });
         }
     }
     Ok(people)
