@@ -69,6 +69,8 @@ impl Host {
         settings.places = Places { places: 4_096, hard_places: 8_192, share: 32 };
         settings.rules.auth.deadline_ms = 600_000;
         settings.rules.session.heartbeat_interval_ms = 600_000;
+        settings.rules.session.messages_per_s = 1_000_000;
+        settings.rules.session.burst = 1_000_000;
         let history = HistoryBounds { count: 1, ..HistoryBounds::default() };
         settings.rules.rooms = RoomRules::open().with_history(history);
         let server = Server::bind(settings).expect("a port");

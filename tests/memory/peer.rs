@@ -8,6 +8,8 @@ use std::{
 
 /// The longest message that is read.
 const LONGEST: usize = 70_000;
+/// Most are no longer than this.
+const SHORT: usize = 1_024;
 /// What a browser calls itself.
 const AGENT: &str = "User-Agent: Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like \
     Gecko) Chrome/140.0.0.0 Safari/537.36\r\n";
@@ -45,7 +47,7 @@ impl Peer {
         self.0.write_all(bytes).expect("the server takes bytes");
     }
 
-    /// Reads the next message, which has this type.
+    /// Reads the next message, which has this type; allocates nothing.
     pub(crate) fn expect(&mut self, kind: &str) {
         let mut start = [0; 2];
         self.0.read_exact(&mut start).expect("a frame");
@@ -54,11 +56,19 @@ impl Peer {
             127 => u64::from_be_bytes(self.take()) as usize,
             len => usize::from(len),
         };
-        let mut text = [0; LONGEST];
-        let text = &mut text[..len];
+        let (mut short, mut long);
+        let text = if len <= SHORT {
+            short = [0; SHORT];
+            &mut short[..len]
+        } else {
+            long = [0; LONGEST];
+            &mut long[..len]
+        };
         self.0.read_exact(text).expect("a message");
-        let begins = format!(r#"{{"type":"{kind}","#);
-        assert!(text.starts_with(begins.as_bytes()), "{kind}: {}", text.escape_ascii());
+        let rest =
+            text.strip_prefix(br#"{"type":""#).and_then(|it| it.strip_prefix(kind.as_bytes()));
+        let is_expected = rest.is_some_and(|rest| rest.starts_with(b"\","));
+        assert!(is_expected, "{kind}: {}", text.escape_ascii());
     }
 
     /// Everything that arrived at the server before this was looked at when it returns: the one

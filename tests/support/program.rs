@@ -59,6 +59,11 @@ impl Program {
         (Self { child, log, url: format!("ws://{addr}/ws"), addr, admin }, before)
     }
 
+    /// Its process.
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// SIGTERM; what was logged after "listening", to the end.
     pub(crate) fn stop(self) -> (ExitStatus, Vec<String>) {
         self.terminate();

@@ -1,0 +1,72 @@
+//! What the server may cost, counted and never timed: one table for the tests that hold it and for
+//! `docs/performance.md`.
+
+/// The most that something may cost.
+#[derive(Clone, Copy)]
+pub(crate) struct Bound {
+    /// What is counted.
+    pub(crate) what: &'static str,
+    /// In what.
+    pub(crate) unit: &'static str,
+    /// What it was when the bound was set.
+    pub(crate) counted: f64,
+    /// More than this fails.
+    pub(crate) most: f64,
+}
+
+impl Bound {
+    const fn new(what: &'static str, unit: &'static str, counted: f64, most: f64) -> Self {
+        assert!(counted <= most, "what is counted keeps its bound");
+        Self { what, unit, counted, most }
+    }
+
+    /// Prints what is counted now, and fails if it is too much.
+    pub(crate) fn hold(&self, now: f64) {
+        let Self { what, unit, counted, most } = self;
+        println!("{what}: {now} {unit}, at most {most}; {counted} when that was set");
+        assert!(now <= *most, "{what}: {now} {unit}, at most {most}");
+    }
+}
+
+const CALLS: &str = "system calls a delivery";
+const ALLOCATIONS: &str = "allocations a message";
+const BYTES: &str = "bytes";
+
+pub(crate) const SINGLE_CALLS: Bound =
+    Bound::new("1,000 members, one message after the other", CALLS, 1.003, 1.02);
+pub(crate) const GATHERED_CALLS: Bound =
+    Bound::new("1,000 members, sixteen messages at once", CALLS, 0.063, 0.065);
+pub(crate) const SMALL_ROOM_CALLS: Bound =
+    Bound::new("10 members, one message after the other", CALLS, 1.3, 1.4);
+
+pub(crate) const SINGLE_ALLOCATIONS: Bound =
+    Bound::new("one to 1,000 members", ALLOCATIONS, 4.0, 6.0);
+pub(crate) const GATHERED_ALLOCATIONS: Bound =
+    Bound::new("one of sixteen at once to 1,000 members", ALLOCATIONS, 4.1, 6.0);
+pub(crate) const EPHEMERAL_ALLOCATIONS: Bound =
+    Bound::new("an ephemeral one to 1,000 members", ALLOCATIONS, 4.0, 6.0);
+
+pub(crate) const SILENT: Bound = Bound::new("a silent socket", BYTES, 1_307.0, 1_400.0);
+pub(crate) const HALF_SENT: Bound =
+    Bound::new("one with half of its first message", BYTES, 2_603.0, 2_800.0);
+pub(crate) const SIGNED_IN: Bound = Bound::new("one that is signed in", BYTES, 1_614.0, 1_850.0);
+pub(crate) const MEMBER: Bound =
+    Bound::new("a member of a room of a hundred", BYTES, 1_753.0, 2_048.0);
+/// Its room has grown a little.
+pub(crate) const BEHIND_LARGE: Bound =
+    Bound::new("what stays of each that sent and got 60,000 bytes", BYTES, 119.0, 256.0);
+
+/// Every bound, in the order of the document.
+pub(crate) const BOUNDS: &[Bound] = &[
+    SINGLE_CALLS,
+    GATHERED_CALLS,
+    SMALL_ROOM_CALLS,
+    SINGLE_ALLOCATIONS,
+    GATHERED_ALLOCATIONS,
+    EPHEMERAL_ALLOCATIONS,
+    SILENT,
+    HALF_SENT,
+    SIGNED_IN,
+    MEMBER,
+    BEHIND_LARGE,
+];
