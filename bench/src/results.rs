@@ -26,7 +26,7 @@ pub struct Machine {
     pub cpu: String,
     /// Logical processors.
     pub cores: usize,
-    /// The release of the kernel.
+    /// The release of the kernel, and how its TCP avoids congestion.
     pub kernel: String,
     /// The name of the distribution.
     pub os: String,

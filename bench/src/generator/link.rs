@@ -20,6 +20,8 @@ const FIRST_PORT: u16 = 12_000;
 /// What may wait to be sent on one connection: beyond it the server does not read.
 const MAX_OUT_BYTES: usize = 64 << 20;
 
+/// What the system keeps for a connection that reads little.
+const NARROW_BYTES: usize = 16 << 10;
 /// What a connection keeps of a buffer that it does not need.
 const MAX_IDLE_BYTES: usize = 16 << 10;
 
@@ -68,6 +70,10 @@ pub struct Link {
     pub phase: Phase,
     /// The number that is due next, by author of its room.
     pub next: Box<[u32]>,
+    /// The number of what it publishes next.
+    pub publication: u32,
+    /// Whether the system is to keep little for it that was not read.
+    pub narrow: bool,
     /// Whether it says nothing once the WebSocket is open.
     pub silent: bool,
     /// What it ended with, if it did not end well.
@@ -93,6 +99,8 @@ impl Link {
             who,
             phase: Phase::Idle,
             next: vec![0; authors].into_boxed_slice(),
+            publication: 0,
+            narrow: false,
             silent: false,
             fault: None,
             socket: None,
@@ -112,6 +120,9 @@ impl Link {
         socket.set_nonblocking(true)?;
         socket.set_tcp_nodelay(true)?;
         socket.set_reuse_address(true)?;
+        if self.narrow {
+            socket.set_recv_buffer_size(NARROW_BYTES)?;
+        }
         // A reset leaves nothing behind that would be in the way of the next run.
         socket.set_linger(Some(Duration::ZERO))?;
         // A chosen address and port: else the kernel searches for one, longer with each connection.
@@ -129,6 +140,7 @@ impl Link {
         }
         self.phase = Phase::Tcp;
         self.next.fill(0);
+        self.publication = 0;
         self.left = Vec::new();
         self.out = Vec::new();
         self.sent = 0;

@@ -91,7 +91,10 @@ impl Generator {
         let mut authors = self.authors(load);
         let before = self.book.tally.distinct();
         let mut outcome = Outcome::default();
-        let mut pacer = Pacer::new(load.pace, self.now_ns());
+        let speaker = load.authors.first().and_then(|(link, _)| self.links.get(*link));
+        let first = speaker.map_or(0, |link| link.publication);
+        self.book.returned.fill(0);
+        let mut pacer = Pacer::new(load.pace, self.now_ns(), first);
         let began = Instant::now();
         self.publish_until(&mut pacer, &mut authors, &mut outcome, began + load.warm_up)?;
         let arrived = self.book.tally.arrived;
@@ -114,9 +117,7 @@ impl Generator {
             let who = &self.links.get(link)?.who;
             let (front, back) = self.dialect().message(&who.room_name());
             let text = [front.as_bytes(), &body, back.as_bytes()].concat();
-            // Where the last load of this author ended.
-            let number = self.links.get(link)?.next.get(who.author as usize).copied()?;
-            let stamp = Stamp { room: who.room, author: who.author, number, due_ns: 0 };
+            let stamp = Stamp { room: who.room, author: who.author, number: 0, due_ns: 0 };
             Some(Author { link, members, text, at: front.len(), stamp })
         };
         load.authors.iter().filter_map(author).collect()
@@ -158,18 +159,16 @@ impl Generator {
     }
 
     fn publish(&mut self, author: &mut Author, due_ns: u64) {
-        author.stamp.due_ns = due_ns;
-        let stamp = author.stamp.write();
+        let Some(link) = self.links.get_mut(author.link) else { return };
+        let stamp = Stamp { number: link.publication, due_ns, ..author.stamp }.write();
+        link.publication += 1;
         if let Some(place) = author.text.get_mut(author.at..author.at + stamp.len()) {
             place.copy_from_slice(&stamp);
         }
-        author.stamp.number += 1;
-        if let Some(link) = self.links.get_mut(author.link) {
-            if !link.is_waiting() {
-                self.dirty.push(author.link);
-            }
-            link.say(&author.text);
+        if !link.is_waiting() {
+            self.dirty.push(author.link);
         }
+        link.say(&author.text);
     }
 
     fn drain(&mut self, expected: u64) -> io::Result<()> {
@@ -189,18 +188,17 @@ impl Generator {
 
 enum Pacer {
     Open(Schedule),
-    Closed { in_flight: u32, published: u32, returned: u32, began: bool },
+    Closed { in_flight: u32, published: u32, returned: u32 },
 }
 
 impl Pacer {
-    fn new(pace: Pace, now_ns: u64) -> Self {
+    fn new(pace: Pace, now_ns: u64, first: u32) -> Self {
         match pace {
             Pace::Open { per_s } => Self::Open(Schedule::new(now_ns, per_s)),
             Pace::Closed { in_flight } => Self::Closed {
                 in_flight: in_flight.clamp(1, RETURNED as u32 - 1),
-                published: 0,
-                returned: 0,
-                began: false,
+                published: first,
+                returned: first,
             },
         }
     }
@@ -209,13 +207,8 @@ impl Pacer {
     fn take(&mut self, now_ns: u64, counts: &mut [u32], authors: &[Author]) -> Option<(u64, u64)> {
         match self {
             Self::Open(schedule) => schedule.take(now_ns),
-            Self::Closed { in_flight, published, returned, began } => {
+            Self::Closed { in_flight, published, returned } => {
                 let author = authors.first()?;
-                if !*began {
-                    counts.fill(0);
-                    (*published, *returned) = (author.stamp.number, author.stamp.number);
-                    *began = true;
-                }
                 while returned < published {
                     let count = counts.get_mut(*returned as usize & (RETURNED - 1))?;
                     if u64::from(*count) < author.members {

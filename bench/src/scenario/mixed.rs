@@ -67,9 +67,12 @@ pub fn slow(case: &Case, plan: &Plan) -> io::Result<Run> {
     let server = case.server(plan)?;
     let who = people(1, MEMBERS, 1)?;
     let mut generator = Generator::new(server.target.clone(), who, 1)?;
-    enter(&mut generator, plan)?;
     // Not the first: it is the author.
     let deaf: Vec<usize> = (1..generator.links.len()).step_by(SLOW_EVERY).collect();
+    for link in generator.links.iter_mut().skip(1).step_by(SLOW_EVERY) {
+        link.narrow = true;
+    }
+    enter(&mut generator, plan)?;
     for index in &deaf {
         generator.deafen(*index, true)?;
     }
