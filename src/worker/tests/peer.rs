@@ -118,6 +118,11 @@ impl Peer {
         self.wire.write(bytes).now_or_never().unwrap_or(Ok(0))
     }
 
+    /// Bytes that have arrived and are not heard yet.
+    pub(super) fn unheard(&self) -> usize {
+        self.unread.len()
+    }
+
     /// Takes up to `most` bytes that have arrived; `false` at the end of the stream.
     pub(super) fn take_now(&mut self, most: usize) -> bool {
         let mut bytes = vec![0; most];

@@ -55,6 +55,8 @@ pub(super) struct Line {
     pub(super) reading: Reading,
     /// It did not read everything at once, always.
     lagged: bool,
+    /// What it read last, in bytes.
+    taken: usize,
     /// It sent more at once than there is space for answers, if all of it is refused.
     shouted: bool,
     pub(super) ready: bool,
@@ -100,6 +102,7 @@ impl Client {
             told: HashMap::new(),
             reading,
             lagged: reading != Reading::Eager,
+            taken: 0,
             shouted: false,
             ready: false,
             fatal: None,
@@ -234,6 +237,13 @@ impl Client {
         assert!(heard.eq(queued.take(count)), "{who:?} heard what was not queued");
     }
 
+    /// Time passes until it reads again: who found the wire full may have to hear a Ping too late.
+    pub(super) fn wait(&mut self, wire_bytes: usize) {
+        if let Some(line) = &mut self.line {
+            line.lagged |= line.taken >= wire_bytes;
+        }
+    }
+
     /// Writes and reads what goes now.
     pub(super) fn pump(&mut self, house: &House, record: &mut Record) {
         let Some(line) = &mut self.line else { return };
@@ -253,7 +263,9 @@ impl Client {
             Reading::Slow(bytes) => (bytes, 1),
             Reading::Eager => (4_096, 3),
         };
+        let before = line.peer.unheard();
         let open = (0..times).all(|_| line.peer.take_now(most));
+        line.taken = line.peer.unheard() - before;
         while let Some(heard) = self.line.as_mut().and_then(|line| line.peer.parse()) {
             match heard {
                 Heard::Text(text) => self.judge(&text, house, record),

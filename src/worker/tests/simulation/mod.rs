@@ -172,7 +172,7 @@ impl<'a> Party<'a> {
             }
             29..32 => self.go(at, room),
             32 => self.reload().await,
-            _ => self.pass_time().await,
+            _ => self.pass_time(at).await,
         }
     }
 
@@ -258,7 +258,7 @@ impl<'a> Party<'a> {
         self.say(format_args!("{at} vanishes, within a frame: {within}"));
     }
 
-    async fn pass_time(&mut self) {
+    async fn pass_time(&mut self, at: usize) {
         let ms = match self.dice.below(60) {
             0 => 12_000,
             1 => 40_000,
@@ -266,7 +266,8 @@ impl<'a> Party<'a> {
             6 => {
                 let by = self.dice.pick(&[-2_000, 700, 5_000]);
                 self.say(format_args!("the clock is set by {by} ms"));
-                return Clock::jump(by);
+                Clock::jump(by);
+                return self.speak(at);
             }
             _ => self.dice.pick(&[0, 1, 2, 5, 20]),
         };
@@ -275,8 +276,20 @@ impl<'a> Party<'a> {
         for _ in 0..(ms / 500).min(80) {
             wait(500).await;
             self.pump();
+            let wire_bytes = self.house.plan.wire_bytes;
+            self.clients.iter_mut().for_each(|client| client.wait(wire_bytes));
         }
         wait(ms % 500).await;
+    }
+
+    /// One speaks everywhere: rights of those who hear it may have ended, and no timer knows yet.
+    fn speak(&mut self, at: usize) {
+        for room in ROOMS {
+            let client = &mut self.clients[at];
+            client.emit(room, 1, &mut self.record);
+            let post = client.write(room, 1, false);
+            client.publish(post, true, &mut self.record);
+        }
     }
 
     fn pump(&mut self) {
