@@ -315,7 +315,9 @@ impl Connection {
 
     /// Lets rooms go on that wait for this outbox to drain.
     fn feed_members(&mut self, desk: &mut Desk) {
-        self.turn_page(desk);
+        if self.paging.is_some() {
+            self.turn_page(desk);
+        }
         if self.is_hungry() && self.seats.behind_at.take().is_some() {
             desk.hungry.extend(self.seats.rooms());
         }

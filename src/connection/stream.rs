@@ -70,7 +70,7 @@ impl Stream {
 
     pub(super) fn try_write(&mut self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
         match self {
-            Self::Tcp(stream) => stream.try_write_vectored(slices),
+            Self::Tcp(stream) => try_write(stream, slices),
             Self::Other(socket) => socket.try_write(slices),
         }
     }
@@ -98,7 +98,7 @@ impl Socket for TcpStream {
     }
 
     fn try_write(&mut self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
-        self.try_write_vectored(slices)
+        try_write(self, slices)
     }
 
     fn poll_write(
@@ -108,7 +108,7 @@ impl Socket for TcpStream {
     ) -> Poll<io::Result<usize>> {
         loop {
             ready!(self.poll_write_ready(cx))?;
-            match self.try_write_vectored(slices) {
+            match try_write(self, slices) {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
                 result => return Poll::Ready(result),
             }
@@ -152,6 +152,14 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Socket for Queued<T> {
     }
 
     fn reset_on_drop(&mut self) {}
+}
+
+/// One slice is a `send`, which the kernel serves faster than a `writev` of one.
+fn try_write(stream: &TcpStream, slices: &[IoSlice<'_>]) -> io::Result<usize> {
+    match slices {
+        [one] => stream.try_write(one),
+        many => stream.try_write_vectored(many),
+    }
 }
 
 /// A read that does not fill `into` has emptied a TCP socket: the runtime knows, and saves the call

@@ -225,9 +225,8 @@ impl Transport {
             return Flush::Blocked;
         }
         while !self.outbox.is_empty() {
-            let mut slices = [IoSlice::new(&[]); WRITE_SLICES];
-            let count = self.outbox.slices(&mut slices);
-            let written = self.stream.try_write(slices.get(..count).unwrap_or_default());
+            let stream = &mut self.stream;
+            let written = gather(&self.outbox, |slices| stream.try_write(slices));
             match self.wrote(written) {
                 Flush::Done => {}
                 stop @ (Flush::Blocked | Flush::Broken) => return stop,
@@ -239,9 +238,8 @@ impl Transport {
     /// Writes what waits, or arms the task.
     pub(crate) fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<Flush> {
         while !self.outbox.is_empty() {
-            let mut slices = [IoSlice::new(&[]); WRITE_SLICES];
-            let count = self.outbox.slices(&mut slices);
-            match self.stream.poll_write(cx, slices.get(..count).unwrap_or_default()) {
+            let stream = &mut self.stream;
+            match gather(&self.outbox, |slices| stream.poll_write(cx, slices)) {
                 Poll::Pending => {
                     self.blocked = true;
                     return Poll::Pending;
@@ -306,6 +304,17 @@ impl Transport {
             }
         }
     }
+}
+
+/// Shows `write` what is next. One piece needs no list, which would cost as much as the rest of the
+/// way to the system call.
+fn gather<R>(outbox: &Outbox, write: impl FnOnce(&[IoSlice<'_>]) -> R) -> R {
+    if let Some(bytes) = outbox.only() {
+        return write(&[IoSlice::new(bytes)]);
+    }
+    let mut slices = [IoSlice::new(&[]); WRITE_SLICES];
+    let count = outbox.slices(&mut slices);
+    write(slices.get(..count).unwrap_or_default())
 }
 
 #[cfg(test)]

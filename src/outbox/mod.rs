@@ -106,6 +106,12 @@ impl Outbox {
         count
     }
 
+    /// What is to be written if it is one piece, as it mostly is.
+    pub(crate) fn only(&self) -> Option<&[u8]> {
+        let queue = self.queue.as_ref().filter(|queue| queue.len() == 1)?;
+        queue.front()?.as_bytes().get(self.written as usize..)
+    }
+
     /// Forgets the next `n` bytes, which were written; more than there are means all of them.
     pub fn advance(&mut self, n: usize) {
         let mut left = u32::try_from(n).unwrap_or(u32::MAX).min(self.bytes);
