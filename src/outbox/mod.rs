@@ -22,12 +22,14 @@ const LIMIT_MAX_BYTES: u32 = 1 << 31;
 /// The limit holds for what is queued and not written yet. An empty outbox takes one frame of
 /// any size, so that a small limit delays a large message and never blocks it for good.
 ///
-/// An outbox without frames owns no memory beyond its own few bytes: the queue is lent by its
-/// thread.
+/// An outbox with one frame or none owns no memory beyond its own few bytes: the queue for more is
+/// lent by its thread.
 #[derive(Debug)]
 pub struct Outbox {
-    /// `Some` exactly while frames are queued.
-    queue: Option<Queue>,
+    /// What goes next; mostly there is nothing else.
+    first: Option<Frame>,
+    /// What comes behind it; `Some` exactly while something does.
+    rest: Option<Queue>,
     limit: u32,
     /// Queued and not written yet.
     bytes: u32,
@@ -36,7 +38,7 @@ pub struct Outbox {
     sealed: bool,
 }
 
-const _: () = assert!(size_of::<Outbox>() <= 32, "one per connection: keep it small");
+const _: () = assert!(size_of::<Outbox>() <= 40, "one per connection: keep it small");
 
 /// Why an outbox did not take a frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,7 +52,8 @@ pub enum Refused {
 impl Outbox {
     /// An empty outbox for `limit` bytes (at most 2 GiB).
     pub fn new(limit: u32) -> Self {
-        Self { queue: None, limit: limit.min(LIMIT_MAX_BYTES), bytes: 0, written: 0, sealed: false }
+        let limit = limit.min(LIMIT_MAX_BYTES);
+        Self { first: None, rest: None, limit, bytes: 0, written: 0, sealed: false }
     }
 
     /// Queues `frame` behind the others.
@@ -84,21 +87,21 @@ impl Outbox {
         if self.sealed {
             return;
         }
-        match &mut self.queue {
-            Some(queue) if self.written > 0 => {
-                queue.truncate(1);
-                self.bytes = queue.front().map_or(0, size).saturating_sub(self.written);
+        match &self.first {
+            Some(first) if self.written > 0 => {
+                self.bytes = size(first).saturating_sub(self.written);
+                self.rest.take().into_iter().for_each(pool::give);
             }
-            _ => self.clear(),
+            Some(_) | None => self.clear(),
         }
     }
 
     /// Fills `out` with what is to be written next, in order; returns how many slices it set.
     pub fn slices<'a>(&'a self, out: &mut [IoSlice<'a>]) -> usize {
-        let Some(queue) = &self.queue else { return 0 };
+        let frames = self.first.iter().chain(self.rest.iter().flat_map(|rest| rest.iter()));
         let mut skip = self.written as usize;
         let mut count = 0;
-        for (slot, frame) in out.iter_mut().zip(queue.iter()) {
+        for (slot, frame) in out.iter_mut().zip(frames) {
             *slot = IoSlice::new(frame.as_bytes().get(skip..).unwrap_or_default());
             skip = 0;
             count += 1;
@@ -108,8 +111,8 @@ impl Outbox {
 
     /// What is to be written if it is one piece, as it mostly is.
     pub(crate) fn only(&self) -> Option<&[u8]> {
-        let queue = self.queue.as_ref().filter(|queue| queue.len() == 1)?;
-        queue.front()?.as_bytes().get(self.written as usize..)
+        let only = self.first.as_ref().filter(|_| self.rest.is_none())?;
+        only.as_bytes().get(self.written as usize..)
     }
 
     /// Forgets the next `n` bytes, which were written; more than there are means all of them.
@@ -119,8 +122,7 @@ impl Outbox {
         if self.bytes == 0 {
             return self.clear();
         }
-        let Some(queue) = &mut self.queue else { return };
-        while let Some(first) = queue.front().map(size) {
+        while let Some(first) = self.first.as_ref().map(size) {
             let rest = first.saturating_sub(self.written);
             if left < rest {
                 self.written += left;
@@ -128,8 +130,18 @@ impl Outbox {
             }
             left -= rest;
             self.written = 0;
-            queue.pop_front();
+            self.first = self.next();
         }
+    }
+
+    /// Takes what comes behind the first frame.
+    fn next(&mut self) -> Option<Frame> {
+        let rest = self.rest.as_mut()?;
+        let next = rest.pop_front();
+        if rest.is_empty() {
+            self.rest.take().into_iter().for_each(pool::give);
+        }
+        next
     }
 
     /// Whether nothing waits to be written.
@@ -186,15 +198,17 @@ impl Outbox {
 
     fn append(&mut self, frame: Frame) {
         self.bytes = self.bytes.saturating_add(size(&frame));
-        self.queue.get_or_insert_with(pool::take).push_back(frame);
+        match &self.first {
+            None => self.first = Some(frame),
+            Some(_) => self.rest.get_or_insert_with(pool::take).push_back(frame),
+        }
     }
 
     fn clear(&mut self) {
         self.bytes = 0;
         self.written = 0;
-        if let Some(queue) = self.queue.take() {
-            pool::give(queue);
-        }
+        self.first = None;
+        self.rest.take().into_iter().for_each(pool::give);
     }
 }
 

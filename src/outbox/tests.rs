@@ -82,17 +82,18 @@ fn marks_lie_at_a_quarter_and_at_half() {
 }
 
 #[test]
-fn an_idle_outbox_owns_no_queue() {
+fn an_outbox_with_one_frame_or_none_owns_no_queue() {
     let mut outbox = Outbox::new(100);
-    assert!(outbox.queue.is_none());
     outbox.push(binary(1)).unwrap();
-    assert!(outbox.queue.is_some());
+    assert!(outbox.rest.is_none(), "one frame needs none");
+    outbox.push(binary(1)).unwrap();
+    assert!(outbox.rest.is_some());
     outbox.advance(3);
-    assert!(outbox.queue.is_none());
+    assert!(outbox.rest.is_none() && !outbox.is_empty());
     outbox.push(binary(1)).unwrap();
     outbox.cut();
-    assert!(outbox.queue.is_none());
-    outbox.push(binary(1)).unwrap();
+    assert!(outbox.rest.is_none() && outbox.is_empty());
+    (0..2).for_each(|_| outbox.push(binary(1)).unwrap());
     let idle = pool::idle();
     drop(outbox);
     assert_eq!(pool::idle(), idle + 1, "a dropped outbox gives its queue back");
@@ -186,7 +187,7 @@ proptest! {
             prop_assert_eq!(&pending(&outbox, 100), &wire);
             prop_assert!(wire.starts_with(&pending(&outbox, 2)));
             prop_assert_eq!(outbox.is_empty(), wire.is_empty());
-            prop_assert_eq!(outbox.queue.is_none(), wire.is_empty());
+            prop_assert_eq!(outbox.first.is_none(), wire.is_empty());
             prop_assert_eq!(outbox.is_sealed(), model.sealed);
             prop_assert_eq!(outbox.below_low_mark(), wire.len() <= limit / 4);
             let takes = wire.is_empty() || wire.len() + 50 <= limit / 2;

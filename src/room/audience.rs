@@ -19,6 +19,8 @@ pub(crate) struct Offer<'a> {
     pub(crate) deliveries: &'a [Delivery],
     /// All of them as one piece.
     pub(crate) joined: Option<&'a Joined>,
+    /// The room has nothing else to say for now.
+    pub(crate) is_last: bool,
 }
 
 /// What becomes of a connection whose join took effect.

@@ -236,7 +236,7 @@ impl<L> LocalRoom<L> {
                 note(self.room.id(), || Step::Told { to });
                 continue;
             }
-            let offer = self.batch.offer();
+            let offer = self.batch.offer(self.pending.is_empty());
             let taken = audience.offer(member.connection, at, offer);
             let missed = self.batch.deliveries.get(taken);
             if let Some(missed) = missed {
@@ -332,7 +332,7 @@ impl<L> LocalRoom<L> {
                     audience.lost(member.connection, at);
                     break;
                 }
-                let offer = Offer { deliveries: &read, joined: None };
+                let offer = Offer { deliveries: &read, joined: None, is_last: false };
                 let taken = audience.offer(member.connection, at, offer);
                 *next_seq += taken as u64;
                 note(id, || Step::Fed { to: spot, taken, next_seq: *next_seq });

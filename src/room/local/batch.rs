@@ -48,8 +48,8 @@ impl Batch {
         self.joined = pays.then(|| Joined::of(&self.deliveries)).flatten();
     }
 
-    pub(super) fn offer(&self) -> Offer<'_> {
-        Offer { deliveries: &self.deliveries, joined: self.joined.as_ref() }
+    pub(super) fn offer(&self, is_last: bool) -> Offer<'_> {
+        Offer { deliveries: &self.deliveries, joined: self.joined.as_ref(), is_last }
     }
 
     /// Everybody has it: how many numbered messages it was. Only the credits are left.

@@ -139,10 +139,10 @@ impl Audience<MemoryLog> for Hall {
 
     fn offer(&mut self, to: ConnKey, _: RoomPlace, offer: Offer<'_>) -> usize {
         self.offers += 1;
-        let Offer { deliveries, joined } = offer;
+        let Offer { deliveries, joined, .. } = offer;
         let guest = self.guest(to);
         assert!(guest.place.is_some(), "whoever has no place is offered nothing");
-        let piece = joined.and_then(|joined| joined.frame_for(""));
+        let piece = joined.and_then(|joined| joined.frame_for(|| ""));
         if let Some(piece) = piece.filter(|it| !guest.lost && guest.outbox.takes_joined(it.len())) {
             guest.outbox.push(piece.clone()).expect("it fits");
             return deliveries.len();
