@@ -22,13 +22,9 @@ fn requests() -> usize {
 /// its answers.
 fn round(crowd: &mut [Peer], posts: &[u8], count: usize) {
     crowd[0].write(posts);
-    for _ in 0..count {
-        crowd[0].expect("ack");
-    }
+    crowd[0].expect_all("ack", count);
     for peer in crowd {
-        for _ in 0..count {
-            peer.expect("message");
-        }
+        peer.expect_all("message", count);
     }
 }
 

@@ -71,6 +71,13 @@ impl Peer {
         assert!(is_expected, "{kind}: {}", text.escape_ascii());
     }
 
+    /// Reads so many messages of this type.
+    pub(crate) fn expect_all(&mut self, kind: &str, count: usize) {
+        for _ in 0..count {
+            self.expect(kind);
+        }
+    }
+
     /// Everything that arrived at the server before this was looked at when it returns: the one
     /// worker hears its sockets in turn.
     pub(crate) fn round_trips(&mut self) {

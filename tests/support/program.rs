@@ -29,7 +29,11 @@ impl Program {
     /// `vestibule serve` on a port of the system's choice: open rooms, a short drain, tokens
     /// signed with [`SECRET`], and `more` of the environment.
     pub(crate) fn serve(more: &[(&str, &str)]) -> Self {
-        let mut command = quiet(env!("CARGO_BIN_EXE_vestibule"));
+        Self::serve_by(quiet(env!("CARGO_BIN_EXE_vestibule")), more)
+    }
+
+    /// The same by a command that runs the binary.
+    pub(crate) fn serve_by(mut command: Command, more: &[(&str, &str)]) -> Self {
         command
             .arg("serve")
             .env("VESTIBULE_LISTEN", "127.0.0.1:0")
