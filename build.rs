@@ -31,7 +31,9 @@ fn commit() -> Option<String> {
             }
         }
         let commit = git(&["rev-parse", "--short=12", "HEAD"])?.trim().to_owned();
-        let clean = git(&["status", "--porcelain", "--untracked-files=no"])?.trim().is_empty();
+        // A status that refreshes the index would have every build run this script again.
+        let status = ["--no-optional-locks", "status", "--porcelain", "--untracked-files=no"];
+        let clean = git(&status)?.trim().is_empty();
         return Some(if clean { commit } else { format!("{commit}, changed") });
     }
     // {"git":{"sha1":"..."}}, written by `cargo package`.
