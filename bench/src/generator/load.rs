@@ -8,7 +8,9 @@ use std::{
 
 /// No delivery for so long, and what is missing counts as lost.
 const DRAIN_PATIENCE: Duration = Duration::from_millis(1_500);
-/// How long a look at the sockets may wait while connections come in beside the load.
+/// How long a look at the sockets may wait.
+const MAX_PATIENCE: Duration = Duration::from_millis(100);
+/// The same while connections come in beside the load.
 const CONNECTING_TURN: Duration = Duration::from_millis(5);
 /// The longest wait for what is missing, though it still comes in.
 const MAX_DRAIN: Duration = Duration::from_secs(20);
@@ -56,6 +58,9 @@ pub struct Outcome {
     pub in_window: u64,
     /// The window, as it turned out.
     pub seconds: f64,
+    /// The longest time in which the generator could do nothing: the machine stood still, or had
+    /// something else to do.
+    pub longest_gap: Duration,
     /// Whether the closed loop came to a halt because something was lost.
     pub stalled: bool,
 }
@@ -131,8 +136,11 @@ impl Generator {
         end: Instant,
     ) -> io::Result<()> {
         let mut last = (self.book.tally.arrived, Instant::now());
+        let mut before = last.1;
         loop {
             let now = Instant::now();
+            outcome.longest_gap = outcome.longest_gap.max(now - before);
+            before = now;
             if now >= end {
                 return Ok(());
             }
@@ -147,7 +155,7 @@ impl Generator {
             self.flush();
             let coming = self.go_on_connecting()?;
             let left = end.saturating_duration_since(now);
-            let patience = pacer.patience(now_ns).min(left);
+            let patience = pacer.patience(now_ns).min(left).min(MAX_PATIENCE);
             self.turn(if coming { patience.min(CONNECTING_TURN) } else { patience })?;
             if self.book.tally.arrived != last.0 {
                 last = (self.book.tally.arrived, now);
@@ -228,7 +236,7 @@ impl Pacer {
     fn patience(&self, now_ns: u64) -> Duration {
         match self {
             Self::Open(schedule) => Duration::from_nanos(schedule.next_ns().saturating_sub(now_ns)),
-            Self::Closed { .. } => Duration::from_millis(100),
+            Self::Closed { .. } => MAX_PATIENCE,
         }
     }
 }

@@ -29,6 +29,8 @@ pub struct Fan {
     pub payload_bytes: Option<usize>,
 }
 
+/// A pause of the generator that no load explains.
+const GAP: Duration = Duration::from_secs(1);
 /// The load under which system calls are counted.
 const TRACED: Duration = Duration::from_secs(1);
 
@@ -110,6 +112,11 @@ pub fn note(run: &mut Run, generator: &Generator, outcome: &Outcome) {
     run.latency_ms = Some(Latency { p50: ms(0.5), p99: ms(0.99), p999: ms(0.999), max: ms(1.0) });
     if generator.book.strayed > 0 {
         run.notes.push(format!("{} deliveries went to the wrong room", generator.book.strayed));
+    }
+    if outcome.longest_gap > GAP {
+        let seconds = outcome.longest_gap.as_secs_f64();
+        run.notes
+            .push(format!("the generator stood still for {seconds:.1} s: do not use this run"));
     }
     if outcome.stalled {
         run.notes.push("came to a halt: something in flight was lost".to_owned());
