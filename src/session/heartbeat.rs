@@ -3,6 +3,9 @@
 use super::{dice::Dice, event::Pulse};
 use crate::protocol::{limits::SessionLimits, time::Time};
 
+/// The moments of an interval at which Pings are sent.
+const STEPS: u64 = 100;
+
 /// The heartbeat of one session.
 #[derive(Debug)]
 pub(super) struct Heartbeat {
@@ -70,12 +73,15 @@ impl Heartbeat {
         Beat::Ping { text }
     }
 
-    /// The next Ping is due one interval from `now`, give or take a tenth.
+    /// The next Ping is due one interval from `now`, give or take a tenth, at a moment that sessions
+    /// share: a server with many idle ones wakes up for some hundred of them together.
     fn plan(&mut self, now: Time, limits: &SessionLimits) {
-        let tenth = limits.heartbeat_interval_ms / 10;
-        let spread = self.dice.up_to(2 * tenth);
+        let interval = limits.heartbeat_interval_ms;
+        let (tenth, step) = (interval / 10, (interval / STEPS).max(1));
+        let spread = self.dice.up_to((2 * tenth).saturating_sub(step));
         self.since = now;
-        self.due = now + (limits.heartbeat_interval_ms - tenth + spread);
+        let due = now + (interval - tenth + spread);
+        self.due = Time::from_ms(due.as_ms().next_multiple_of(step));
     }
 }
 
