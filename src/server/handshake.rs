@@ -2,6 +2,7 @@
 
 use super::{
     doubts::Doubts,
+    entropy,
     guest_book::GuestBook,
     http::{Reception as Judgement, Refusal, Site, Subprotocol, Upgrade, receive, serve_plain},
     introduction::{Introduction, introduction},
@@ -17,6 +18,7 @@ use crate::{
     metrics::Handshake,
     worker::{Receiving, Reception, clock::Clock},
 };
+use futures_util::TryFutureExt;
 use parking_lot::RwLock;
 use socket2::SockRef;
 use std::{
@@ -41,6 +43,8 @@ const HOPELESS_MS: u64 = 100;
 const DISCARD_BYTES: u64 = 64 * 1024;
 /// How long they are waited for, in milliseconds.
 const DISCARD_MS: u64 = 1_000;
+/// What most requests take, in bytes.
+const REQUEST_BYTES: usize = 1_024;
 /// Random bytes of a connection id; it is written in hexadecimal.
 const ID_BYTES: usize = 12;
 
@@ -114,7 +118,7 @@ impl FrontDoor {
                 Next::Leave => return Ok(None),
                 Next::TurnAway(farewell) => farewell,
             };
-            farewell.say(deadline).await?;
+            Box::pin(farewell.say(deadline)).await?;
             Ok(None)
         }
     }
@@ -122,13 +126,11 @@ impl FrontDoor {
 
 impl Reception for FrontDoor {
     fn receive(&self, stream: std::net::TcpStream, peer: SocketAddr) -> Receiving {
-        let handshake = self.handshake(stream, peer);
-        Box::pin(async move {
-            handshake.await.unwrap_or_else(|error| {
-                tracing::debug!(%peer, %error, "handshake ended");
-                None
-            })
-        })
+        // An async block would hold the handshake twice: once to begin with, once to wait for.
+        Box::pin(self.handshake(stream, peer).unwrap_or_else(move |error| {
+            tracing::debug!(%peer, %error, "handshake ended");
+            None
+        }))
     }
 }
 
@@ -209,7 +211,8 @@ struct Newcomer {
 
 impl Newcomer {
     async fn shake_hands(mut self) -> io::Result<Received> {
-        let mut head = Vec::with_capacity(1_024);
+        // Who says nothing costs no buffer.
+        let mut head = Vec::new();
         let ip = self.peer.ip().to_canonical();
         let introduced = tokio::select! {
             biased;
@@ -240,7 +243,8 @@ impl Newcomer {
             Heard::Refuse { client, why, response, agent } => {
                 Ok(self.refuse(client, why, response, agent))
             }
-            Heard::Plain => self.answer(head).await,
+            // Boxed: few sockets need it, and all would pay for its size.
+            Heard::Plain => Box::pin(self.answer(head)).await,
             Heard::Gone => Ok(Received::Answered(Handshake::Gone)),
         }
     }
@@ -288,7 +292,7 @@ impl Newcomer {
             unknown_subprotocol: upgrade.subprotocol == Subprotocol::Unknown,
             id,
             slot,
-            seed: getrandom::u32().map_err(io::Error::other)?,
+            seed: u32::from_ne_bytes(entropy::draw()?),
             visitor: Box::new(visitor),
         })))
     }
@@ -330,22 +334,28 @@ impl House {
         introduced: Option<IpAddr>,
     ) -> io::Result<Heard> {
         loop {
-            match receive(head, &self.site, ip) {
-                Judgement::NeedMore => {}
-                Judgement::Refuse { why, response, agent } => {
-                    if proxy_v2::is_header(head) {
-                        self.doubts.about_uncalled_header(ip);
+            if head.is_empty() {
+                // A buffer for whoever speaks; most requests fit.
+                stream.readable().await?;
+                head.reserve(REQUEST_BYTES);
+            } else {
+                match receive(head, &self.site, ip) {
+                    Judgement::NeedMore => {}
+                    Judgement::Refuse { why, response, agent } => {
+                        if proxy_v2::is_header(head) {
+                            self.doubts.about_uncalled_header(ip);
+                        }
+                        let client = introduced.unwrap_or(ip);
+                        return Ok(Heard::Refuse { client, why, response, agent });
                     }
-                    let client = introduced.unwrap_or(ip);
-                    return Ok(Heard::Refuse { client, why, response, agent });
-                }
-                Judgement::Plain => return Ok(Heard::Plain),
-                Judgement::Upgrade(upgrade) => {
-                    let Finding { client, doubt } = upgrade.finding;
-                    if let Some(doubt) = doubt {
-                        self.doubts.about(ip, doubt);
+                    Judgement::Plain => return Ok(Heard::Plain),
+                    Judgement::Upgrade(upgrade) => {
+                        let Finding { client, doubt } = upgrade.finding;
+                        if let Some(doubt) = doubt {
+                            self.doubts.about(ip, doubt);
+                        }
+                        return Ok(Heard::Upgrade(introduced.unwrap_or(client), upgrade));
                     }
-                    return Ok(Heard::Upgrade(introduced.unwrap_or(client), upgrade));
                 }
             }
             if stream.read_buf(head).await? == 0 {
@@ -385,7 +395,10 @@ async fn speak(stream: &mut TcpStream, response: &[u8]) -> io::Result<bool> {
 
 /// A connection's public id: random and loggable, no secret.
 fn connection_id() -> io::Result<Box<str>> {
-    let mut bytes = [0; ID_BYTES];
-    getrandom::fill(&mut bytes).map_err(io::Error::other)?;
-    Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>().into())
+    let bytes: [u8; ID_BYTES] = entropy::draw()?;
+    let digits = bytes.iter().flat_map(|byte| [byte >> 4, byte & 0xF]);
+    let digits = digits.filter_map(|digit| char::from_digit(digit.into(), 16));
+    let mut id = String::with_capacity(2 * ID_BYTES);
+    id.extend(digits);
+    Ok(id.into())
 }

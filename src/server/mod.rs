@@ -7,6 +7,7 @@ mod autobahn;
 mod census;
 mod descriptors;
 mod doubts;
+mod entropy;
 mod guest_book;
 mod handshake;
 mod household;

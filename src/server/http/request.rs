@@ -7,7 +7,7 @@ use super::{
 };
 use crate::gate::{forwarded, refusals::Agent};
 use httparse::{Error, Header, Request, Status};
-use std::net::IpAddr;
+use std::{mem::MaybeUninit, net::IpAddr};
 
 /// The longest request head, in bytes; over it 431.
 pub(crate) const HEAD_BYTES: usize = 8 * 1024;
@@ -37,9 +37,9 @@ pub(crate) enum Reception {
 /// Judges the bytes received from `peer` so far, from the first of the connection on. The answer
 /// does not depend on how they were split: a caller may read past the head.
 pub(crate) fn receive(head: &[u8], site: &Site, peer: IpAddr) -> Reception {
-    let mut lines = [httparse::EMPTY_HEADER; HEADER_LINES];
-    let mut request = Request::new(&mut lines);
-    let consumed = match request.parse(head) {
+    let mut lines = [const { MaybeUninit::uninit() }; HEADER_LINES];
+    let mut request = Request::new(&mut []);
+    let consumed = match request.parse_with_uninit_headers(head, &mut lines) {
         Ok(Status::Complete(consumed)) if consumed <= HEAD_BYTES => consumed,
         Ok(Status::Partial) if head.len() < HEAD_BYTES => return Reception::NeedMore,
         Ok(_) | Err(Error::TooManyHeaders) => {
