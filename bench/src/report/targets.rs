@@ -264,7 +264,7 @@ const TARGETS: [Target; 20] = {
         amount(
             "idle: growth of a member that sent and got 60 KB",
             MEMORY,
-            Measure::Growth(at("idle", "vestibule", "60KB"), member),
+            Measure::Growth(at("idle", "vestibule", "60KB"), at("idle", "vestibule", "alone")),
             (0.5, Some(0.0)),
             kib,
         ),
