@@ -28,7 +28,7 @@ use std::{
 /// Members served in one room before the next room has its turn.
 const ROOM_QUANTUM: usize = 256;
 /// Members served before the worker looks at its sockets again.
-const TURN_QUANTUM: usize = 4_096;
+const TURN_QUANTUM: usize = 512;
 
 /// How much is done before somebody else has their turn; simulations do less.
 #[derive(Clone, Copy, Debug)]

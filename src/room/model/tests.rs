@@ -33,8 +33,7 @@ const KEYS: Scope = Scope { joins: 1, commits: 3, keys: true, remembers: 2, ..BA
 const PASSING: Scope = Scope { joins: 1, emits: 1, looks: 1, ..BACK };
 
 /// What takes minutes; only with `EXPLORE=far`.
-const FAR: [Scope; 5] = [
-    Scope { emits: 2, ..NEIGHBOURS },
+const FAR: [Scope; 4] = [
     Scope { commits: 3, remembers: 2, ..BACK },
     Scope { remembers: 2, batch: 2, ..NEIGHBOURS },
     Scope { commits: 2, remembers: 2, ..APART },
