@@ -285,6 +285,11 @@ impl Relay {
         }
     }
 
+    /// Whether anything waits for `worker`.
+    pub(crate) fn has_waiting(&self, worker: WorkerIndex) -> bool {
+        self.inbox(worker).is_some_and(|inbox| !inbox.is_empty())
+    }
+
     /// Bytes of messages that wait for `worker`.
     #[cfg(test)]
     pub(crate) fn waiting_bytes(&self, worker: WorkerIndex) -> usize {

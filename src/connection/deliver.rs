@@ -1,6 +1,6 @@
 //! What rooms hand to a connection: as much as its queue takes.
 
-use super::{Connection, Desk};
+use super::{Connection, Desk, Flush};
 use crate::{
     metrics::Count,
     protocol::time::Time,
@@ -22,7 +22,14 @@ impl Connection {
             // It was lost since its room began to serve this turn.
             return offer.deliveries.len();
         }
-        let taken = self.take(offer, desk.now.time);
+        let mut taken = self.take(offer, desk.now.time);
+        // More than the queue takes at once is no slowness of whoever reads it.
+        let mut went_on = true;
+        while went_on && taken < offer.deliveries.len() && self.write(desk) == Flush::Done {
+            let rest = offer.deliveries.get(taken..).unwrap_or_default();
+            let more = self.take(Offer { deliveries: rest, joined: None, ..offer }, desk.now.time);
+            (taken, went_on) = (taken + more, more > 0);
+        }
         for delivery in offer.deliveries.iter().take(taken) {
             let who = Who { worker: desk.worker, connection: self.key };
             note(at.room, || Step::Queued { who, place: at.place, seq: delivery.seq });

@@ -79,7 +79,7 @@ impl Outbox {
         }
     }
 
-    /// Drops the frames that nothing was written of, to make room for a last word.
+    /// Drops the pieces that nothing was written of, to make room for a last word.
     ///
     /// A frame begun must be finished: the peer could not tell where the next one starts. A
     /// sealed outbox stays as it is, with its Close.
@@ -173,7 +173,7 @@ impl Outbox {
     /// Whether a message of `len` bytes that may be lost may be queued: not above the low mark, so
     /// that those which may not be lost find space behind any number of them.
     pub fn takes_lightly(&self, len: usize) -> bool {
-        !self.sealed && self.fits(len, self.limit / 4)
+        self.takes_up_to(len, self.limit / 4)
     }
 
     /// The share of the limit that room messages may fill, in bytes.
@@ -184,7 +184,12 @@ impl Outbox {
     /// The same for several messages that are one piece. An empty outbox makes no exception: they
     /// can come one by one.
     pub(crate) fn takes_joined(&self, len: usize) -> bool {
-        let fits = |len| self.bytes.saturating_add(len) <= self.limit / 2;
+        self.takes_up_to(len, self.limit / 2)
+    }
+
+    /// Without the exception for an empty outbox.
+    fn takes_up_to(&self, len: usize, mark: u32) -> bool {
+        let fits = |len| self.bytes.saturating_add(len) <= mark;
         !self.sealed && u32::try_from(len).is_ok_and(fits)
     }
 

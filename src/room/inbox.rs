@@ -102,6 +102,11 @@ impl<L> Inbox<L> {
         }
     }
 
+    /// Whether nothing waits.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.items.lock().is_empty()
+    }
+
     /// Calls `waker` at the next push.
     pub(crate) fn register(&self, waker: &Waker) {
         self.waker.register(waker);

@@ -18,6 +18,9 @@ use batch::{BATCH_MESSAGES, Batch};
 use slab::Slab;
 use std::{collections::VecDeque, sync::Arc};
 
+/// Bytes of messages that a room holds back at most.
+const HELD_BYTES: usize = 64 * 1024;
+
 /// How a room is served: what its rule says about deliveries.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Manner {
@@ -59,12 +62,14 @@ pub(crate) struct LocalRoom<L> {
     batch: Batch,
     /// How its members are served.
     pub(crate) manner: Manner,
-    /// No batch begins before this, unless it is full.
-    next_batch: Time,
+    /// From this time on nothing is held back.
+    opens: Time,
+    /// Nothing is held back until everything that waits is served.
+    flows: bool,
     /// Whether it stands in the worker's list of rooms to serve.
     pub(crate) is_active: bool,
-    /// Whether it stands in the worker's list of rooms that are served later.
-    pub(crate) is_held_back: bool,
+    /// When the worker serves it again although nothing new has come.
+    pub(crate) held_until: Option<Time>,
 }
 
 impl<L> LocalRoom<L> {
@@ -79,9 +84,10 @@ impl<L> LocalRoom<L> {
             pending: VecDeque::new(),
             batch: Batch::default(),
             manner,
-            next_batch: Time::default(),
+            opens: Time::default(),
+            flows: false,
             is_active: false,
-            is_held_back: false,
+            held_until: None,
         }
     }
 
@@ -140,16 +146,18 @@ impl<L> LocalRoom<L> {
     }
 
     /// Where it stands between two batches.
-    fn rest(&self, quantum: usize) -> Served {
+    fn rest(&mut self, quantum: usize) -> Served {
+        self.flows &= !self.pending.is_empty();
         match (self.pending.is_empty(), self.has_members_behind()) {
             (false, _) | (_, true) if quantum == 0 => Served::Part,
-            (false, _) => Served::Until(self.next_batch),
+            (false, _) => Served::Until(self.opens),
             (true, _) => Served::All,
         }
     }
 
     /// Gathers the next messages, if it is time; joins and leaves on the way take effect.
     fn begin_batch(&mut self, now: Time, quantum: &mut usize, audience: &mut impl Audience<L>) {
+        self.flows = self.flows || !self.holds_back(now);
         while let Some(item) = self.pending.pop_front() {
             match item {
                 Item::Join(ticket) if self.batch.is_empty() && *quantum > 0 => {
@@ -167,7 +175,7 @@ impl<L> LocalRoom<L> {
                     let answered = audience.look_back(ticket, &self.room);
                     *quantum = quantum.saturating_sub(1 + answered);
                 }
-                Item::Deliver(..) | Item::Ephemeral(..) if self.holds_back(now) => {
+                Item::Deliver(..) | Item::Ephemeral(..) if !self.flows => {
                     self.pending.push_front(item);
                     break;
                 }
@@ -203,16 +211,41 @@ impl<L> LocalRoom<L> {
         }
         if !self.batch.is_empty() {
             self.batch.close(self.places);
-            self.next_batch = now + u64::from(self.manner.coalesce_ms);
+            self.opens = now + u64::from(self.manner.coalesce_ms);
         }
     }
 
-    /// Whether the next batch has to wait for more: none has begun, the last one is not long ago,
-    /// and what is there does not fill one.
+    /// Whether messages have to wait for more: the last ones are not long ago, and what is there is
+    /// little. Nobody's request waits for that.
     fn holds_back(&self, now: Time) -> bool {
-        let pauses = self.manner.coalesce_ms > 0 && now < self.next_batch;
-        let waits = self.pending.len() + 1 < BATCH_MESSAGES && !self.members.is_empty();
-        pauses && waits && self.batch.is_empty()
+        if now >= self.opens || self.members.is_empty() || self.pending.len() >= BATCH_MESSAGES {
+            return false;
+        }
+        let mut bytes = 0;
+        let are_messages = self.pending.iter().all(|item| match item {
+            Item::Deliver(delivery, _) => {
+                bytes += delivery.frame.len();
+                true
+            }
+            Item::Ephemeral(frame, _) => {
+                bytes += frame.len();
+                true
+            }
+            Item::Join(_) | Item::Leave(_) | Item::LookBack(_) => false,
+        });
+        are_messages && bytes < HELD_BYTES
+    }
+
+    /// It is served in another manner from now on. `true` if that may be at once.
+    pub(crate) fn change(&mut self, manner: Manner, now: Time) -> bool {
+        self.manner = manner;
+        self.opens = self.opens.min(now + u64::from(manner.coalesce_ms));
+        self.held_until.is_some()
+    }
+
+    /// Whether only messages are left that nobody here waits for.
+    pub(crate) fn is_deserted(&self) -> bool {
+        self.members.is_empty() && !self.pending.is_empty()
     }
 
     /// Offers the batch to every live member from the current place on. `false` if the quantum

@@ -15,7 +15,7 @@ use std::{
 use tokio::{
     io::{Interest, unix::AsyncFd},
     sync::mpsc::{self, error::TrySendError},
-    task::JoinSet,
+    task::{JoinSet, coop::consume_budget},
     time::Instant,
 };
 
@@ -96,6 +96,8 @@ impl Acceptor {
 
     /// The next socket, which no runtime knows yet: its worker registers it.
     async fn accept(&self) -> io::Result<(TcpStream, SocketAddr)> {
+        // A backlog must not keep the signals waiting that this task hears too.
+        consume_budget().await;
         loop {
             let mut ready = self.listener.readable().await?;
             if let Ok(accepted) = ready.try_io(|listener| listener.get_ref().accept()) {

@@ -2,6 +2,8 @@
 
 use std::{cell::RefCell, io};
 
+/// Random bytes of a connection id; it is written in hexadecimal.
+const ID_BYTES: usize = 12;
 /// Bytes that a thread keeps ahead.
 const POOL_BYTES: usize = 512;
 
@@ -34,6 +36,16 @@ impl Pool {
 /// The system has none.
 pub(super) fn draw<const N: usize>() -> io::Result<[u8; N]> {
     POOL.with_borrow_mut(Pool::draw)
+}
+
+/// A connection's public id: random and loggable, no secret.
+pub(super) fn connection_id() -> io::Result<Box<str>> {
+    let bytes: [u8; ID_BYTES] = draw()?;
+    let digits = bytes.iter().flat_map(|byte| [byte >> 4, byte & 0xF]);
+    let digits = digits.filter_map(|digit| char::from_digit(digit.into(), 16));
+    let mut id = String::with_capacity(2 * ID_BYTES);
+    id.extend(digits);
+    Ok(id.into())
 }
 
 #[cfg(test)]

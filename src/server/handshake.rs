@@ -45,8 +45,6 @@ const DISCARD_BYTES: u64 = 64 * 1024;
 const DISCARD_MS: u64 = 1_000;
 /// What most requests take, in bytes.
 const REQUEST_BYTES: usize = 1_024;
-/// Random bytes of a connection id; it is written in hexadecimal.
-const ID_BYTES: usize = 12;
 
 /// What every handshake needs.
 #[derive(Clone, Debug)]
@@ -281,7 +279,7 @@ impl Newcomer {
             }
         };
         stream.write_all(&upgrade.response).await?;
-        let id = connection_id()?;
+        let id = entropy::connection_id()?;
         let other = (client != peer.ip().to_canonical()).then(|| field::display(client));
         tracing::debug!(connection = %id, %peer, client = other, "open");
         let mut visitor = Visitor::new(client, upgrade.agent);
@@ -391,14 +389,4 @@ async fn speak(stream: &mut TcpStream, response: &[u8]) -> io::Result<bool> {
     let (mut rest, mut nowhere) = (stream.take(DISCARD_BYTES), tokio::io::sink());
     tokio::io::copy(&mut rest, &mut nowhere).await?;
     Ok(rest.limit() > 0)
-}
-
-/// A connection's public id: random and loggable, no secret.
-fn connection_id() -> io::Result<Box<str>> {
-    let bytes: [u8; ID_BYTES] = entropy::draw()?;
-    let digits = bytes.iter().flat_map(|byte| [byte >> 4, byte & 0xF]);
-    let digits = digits.filter_map(|digit| char::from_digit(digit.into(), 16));
-    let mut id = String::with_capacity(2 * ID_BYTES);
-    id.extend(digits);
-    Ok(id.into())
 }

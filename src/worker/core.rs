@@ -43,7 +43,10 @@ pub(crate) struct Core {
     /// Spreads what must not happen to all at once.
     seed: u32,
     /// Wakes the engine.
-    pub(super) engine: Option<Waker>,
+    engine: Option<Waker>,
+    /// Whether it has to be woken: while it is at work it comes back by itself, and a wake-up would
+    /// only put it in front of the sockets.
+    pub(super) asleep: bool,
     /// When the engine comes back by itself.
     pub(super) armed: Option<Time>,
     draining: Option<Drain>,
@@ -87,6 +90,7 @@ impl Core {
             generation: 0,
             seed: random_seed(),
             engine: None,
+            asleep: false,
             armed: None,
             draining: None,
             visits: 0,
@@ -301,7 +305,7 @@ impl Core {
         for (key, due) in self.desk.alarms.drain(..) {
             self.wheel.insert(key.index, due);
             if self.armed.is_none_or(|armed| due < armed) {
-                wake(self.engine.as_ref());
+                wake(self.engine.as_ref().filter(|_| self.asleep));
             }
         }
         for departure in self.desk.departures.drain(..) {
@@ -312,8 +316,19 @@ impl Core {
             self.rooms.activate_if_behind(room);
         }
         if mem::take(&mut self.rooms.woken) {
-            wake(self.engine.as_ref());
+            wake(self.engine.as_ref().filter(|_| self.asleep));
         }
+    }
+
+    /// The engine goes to sleep, unless something came meanwhile.
+    pub(super) fn falls_asleep(&mut self, waker: &Waker) -> bool {
+        if self.engine.as_ref().is_none_or(|engine| !engine.will_wake(waker)) {
+            self.engine = Some(waker.clone());
+        }
+        let relay = &self.desk.shared.relay;
+        relay.register(self.desk.worker, waker);
+        self.asleep = !relay.has_waiting(self.desk.worker);
+        self.asleep
     }
 
     fn random(&mut self) -> u32 {

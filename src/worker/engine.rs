@@ -65,9 +65,7 @@ impl Future for Engine {
             let shared = Rc::clone(&this.core);
             let mut core = shared.borrow_mut();
             let now = core.tick().time;
-            if core.engine.as_ref().is_none_or(|waker| !waker.will_wake(cx.waker())) {
-                core.engine = Some(cx.waker().clone());
-            }
+            core.asleep = false;
             if let Some(due) = core.armed.take_if(|due| *due <= now)
                 && now.since(due) > STOOD_STILL_MS
             {
@@ -86,12 +84,15 @@ impl Future for Engine {
             {
                 this.review = core.review_deadlines(from);
             }
-            if core.turn(cx.waker()) || more_timers || this.review.is_some() {
+            if core.turn() || more_timers || this.review.is_some() {
                 // Neighbours and what the sockets have first, then the rest: by a plain wake-up the
                 // runtime would look at the sockets once in 61 turns.
                 return pin!(yield_now()).poll(cx);
             }
             this.arm(&mut core);
+            if !core.falls_asleep(cx.waker()) {
+                continue;
+            }
             drop(core);
             match this.sleep.as_mut() {
                 Some(sleep) => ready!(sleep.as_mut().poll(cx)),

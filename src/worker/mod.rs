@@ -8,6 +8,7 @@
 pub(crate) mod clock;
 mod core;
 mod engine;
+mod hall;
 pub(crate) mod reload;
 #[cfg(test)]
 mod tests;

@@ -66,7 +66,10 @@ impl Editions {
 
 impl Core {
     fn review_rooms(&mut self, rules: &RoomRules, from: usize) -> Option<usize> {
-        self.rooms.review((self.desk.worker, rules), from)
+        let now = self.tick().time;
+        let next = self.rooms.review((self.desk.worker, rules), now, from);
+        self.carry_out();
+        next
     }
 
     /// Other rules are in force: tells the next connections, from this place of the table on.

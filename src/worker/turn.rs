@@ -1,20 +1,18 @@
 //! A turn: drain the inbox, serve the active rooms one after the other, write once per member.
 
-use super::core::{Core, REVIEWED_AT_ONCE};
+use super::{
+    core::{Core, REVIEWED_AT_ONCE},
+    hall::Hall,
+};
 use crate::{
-    broker::Delivery,
-    connection::{Connection, Departure, Desk, Parting},
-    metrics::{Count, Level},
-    outbox::Frame,
+    connection::Departure,
     protocol::{room_rules::RoomRules, time::Time},
     relay::{RoomLog, SharedRoom},
     room::{
-        Audience, ConnKey, Gap, Item, JoinTicket, LocalRoom, Manner, Offer, RoomId, RoomPlace,
-        Seating, Served, Ticket, WorkerIndex,
+        Item, LocalRoom, Manner, RoomId, RoomPlace, Served, WorkerIndex,
         inbox::{Addressed, Credit},
-        trace::{Spot, Step, Who, note},
+        trace::{Spot, Step, note},
     },
-    session::Event,
 };
 use slab::Slab;
 use std::{
@@ -22,7 +20,6 @@ use std::{
     collections::{BinaryHeap, HashMap, VecDeque},
     mem,
     sync::Arc,
-    task::Waker,
 };
 
 /// Members served in one room before the next room has its turn.
@@ -52,7 +49,7 @@ pub(super) struct Rooms {
     by_id: HashMap<RoomId, usize>,
     /// Rooms that have something to do, in the order in which they are served.
     active: VecDeque<usize>,
-    /// Rooms that hold messages back, and until when; each of them once.
+    /// Rooms that hold messages back, and until when; an entry counts if its room says the same.
     held_back: BinaryHeap<Reverse<(Time, RoomId)>>,
     items: VecDeque<Addressed<RoomLog>>,
     touched: Vec<u32>,
@@ -70,6 +67,10 @@ impl Rooms {
         if room.is_at(place, departure.connection) {
             note(departure.at.room, || Step::TakenOut { member: Spot { worker, place } });
             room.remove(place);
+        }
+        if room.is_deserted() {
+            self.activate(at);
+            self.woken = true;
         }
         self.drop_if_spent(at);
     }
@@ -91,20 +92,21 @@ impl Rooms {
     /// Rooms that have held their messages back long enough are served again.
     fn let_go(&mut self, now: Time) {
         while self.next_release().is_some_and(|until| until <= now)
-            && let Some(Reverse((_, room))) = self.held_back.pop()
+            && let Some(Reverse((until, room))) = self.held_back.pop()
         {
             // One that is gone has nothing to say any more.
             let Some(&at) = self.by_id.get(&room) else { continue };
-            if let Some(room) = self.rooms.get_mut(at) {
-                room.is_held_back = false;
+            let held = self.rooms.get_mut(at).map(|room| &mut room.held_until);
+            // An older word about it counts no more.
+            if held.is_some_and(|held| held.take_if(|held| *held == until).is_some()) {
+                self.activate(at);
             }
-            self.activate(at);
         }
     }
 
     fn hold_back(&mut self, at: usize, until: Time) {
         if let Some(room) = self.rooms.get_mut(at)
-            && !mem::replace(&mut room.is_held_back, true)
+            && room.held_until.replace(until) != Some(until)
         {
             self.held_back.push(Reverse((until, room.room().id())));
         }
@@ -172,6 +174,7 @@ impl Rooms {
     pub(super) fn review(
         &mut self,
         (worker, rules): (WorkerIndex, &RoomRules),
+        now: Time,
         from: usize,
     ) -> Option<usize> {
         let next = from + REVIEWED_AT_ONCE;
@@ -181,7 +184,10 @@ impl Rooms {
                 let manner = Manner::from(rules.terms(name));
                 let slow_consumer = manner.slow_consumer;
                 note(room.room().id(), || Step::Ruled { worker, slow_consumer });
-                room.manner = manner;
+                if room.change(manner, now) {
+                    self.activate(at);
+                    self.woken = true;
+                }
             }
         }
         (next < self.rooms.capacity()).then_some(next)
@@ -197,10 +203,9 @@ impl Rooms {
 
 impl Core {
     /// One turn. `true` if there is more to do at once.
-    pub(super) fn turn(&mut self, waker: &Waker) -> bool {
+    pub(super) fn turn(&mut self) -> bool {
         let shared = Arc::clone(&self.desk.shared);
         let worker = self.desk.worker;
-        shared.relay.register(worker, waker);
         shared.relay.drain(worker, &mut self.rooms.items);
         self.rooms.distribute((worker, &self.desk.terms.rules.rooms), |room, seq, credit| {
             note(room, || match seq {
@@ -259,140 +264,5 @@ impl Core {
             }
         }
         self.rooms.touched = touched;
-    }
-}
-
-/// The connections of this worker, as a room sees them.
-struct Hall<'a> {
-    connections: &'a mut Slab<Box<Connection>>,
-    desk: &'a mut Desk,
-    touched: &'a mut Vec<u32>,
-    /// No other room waits for this turn.
-    is_last: bool,
-}
-
-impl Hall<'_> {
-    /// Finds a connection and notes that it is to be flushed when the turn is done.
-    fn touch(&mut self, key: ConnKey) -> Option<(&mut Connection, &mut Desk)> {
-        let connection = self.connections.get_mut(key.index as usize)?;
-        if connection.key() != key {
-            return None;
-        }
-        if !mem::replace(&mut connection.touched, true) {
-            self.touched.push(key.index);
-        }
-        Some((connection, self.desk))
-    }
-}
-
-impl Audience<RoomLog> for Hall<'_> {
-    fn worker(&self) -> WorkerIndex {
-        self.desk.worker
-    }
-
-    fn offer(&mut self, to: ConnKey, at: RoomPlace, offer: Offer<'_>) -> usize {
-        let all = offer.deliveries.len();
-        if !(self.is_last && offer.is_last) {
-            let found = self.touch(to);
-            return found.map_or(all, |(connection, desk)| connection.offer(at, offer, desk));
-        }
-        // Nothing else comes in this turn: it is written while it is in the processor's cache.
-        let Some(connection) = self.connections.get_mut(to.index as usize) else { return all };
-        if connection.key() != to {
-            return all;
-        }
-        let taken = connection.offer(at, offer, self.desk);
-        connection.flush(self.desk);
-        taken
-    }
-
-    fn tell(&mut self, to: ConnKey, at: RoomPlace, frame: &Frame) {
-        if let Some((connection, desk)) = self.touch(to) {
-            connection.tell(at, frame, desk);
-        }
-    }
-
-    fn look_back(&mut self, ticket: Ticket, room: &SharedRoom) -> usize {
-        let Ticket { connection, request } = ticket;
-        let who = Who { worker: self.desk.worker, connection };
-        note(room.id(), || Step::LookedBack { who, request });
-        self.touch(connection).map_or(0, |(connection, desk)| connection.looked_back(ticket, desk))
-    }
-
-    fn wait(&mut self, member: ConnKey) {
-        let Some(connection) = self.connections.get_mut(member.index as usize) else { return };
-        if connection.key() == member {
-            connection.fell_behind();
-            // A full outbox comes back by itself when it drains.
-            if connection.is_hungry() {
-                self.touch(member);
-            }
-        }
-    }
-
-    fn fell_behind(&mut self, member: ConnKey) {
-        self.desk.recorder.count(Count::CatchUp);
-        self.wait(member);
-    }
-
-    fn is_hungry(&self, to: ConnKey) -> bool {
-        let connection = self.connections.get(to.index as usize);
-        connection.is_some_and(|connection| connection.key() == to && connection.is_hungry())
-    }
-
-    fn read(
-        &mut self,
-        room: &SharedRoom,
-        from: u64,
-        until: u64,
-        into: &mut Vec<Delivery>,
-    ) -> Result<(), Gap> {
-        self.desk.shared.relay.read(room, from, until, into)
-    }
-
-    fn joined(&mut self, ticket: &JoinTicket, room: &SharedRoom) -> Seating {
-        self.touch(ticket.connection)
-            .map_or(Seating::None, |(connection, desk)| connection.joined(ticket, room, desk))
-    }
-
-    fn seated(&mut self, member: ConnKey, room: &SharedRoom, place: usize) {
-        if let Some((connection, _)) = self.touch(member) {
-            connection.seated(room.id(), place);
-        }
-    }
-
-    fn left(&mut self, ticket: Ticket, room: &Arc<SharedRoom>) -> Option<usize> {
-        let Ticket { connection, request } = ticket;
-        let parting = match self.touch(connection) {
-            Some((connection, desk)) => connection.left(ticket, room.id(), desk),
-            None => Parting::Nobody,
-        };
-        let place = match parting {
-            Parting::Nobody | Parting::Evicted => None,
-            Parting::Member(place) => Some(place),
-        };
-        let who = Who { worker: self.desk.worker, connection };
-        note(room.id(), || Step::Left { who, request, place });
-        if parting != Parting::Nobody {
-            self.desk.recorder.lower(Level::Member);
-            self.desk.shared.relay.exit(self.desk.worker, room, self.desk.now.wall);
-        }
-        place
-    }
-
-    fn lost(&mut self, member: ConnKey, at: RoomPlace) {
-        if self.desk.takes_out(member, at) {
-            // It misses nothing any more, and its connection may go on without this room.
-            return;
-        }
-        let spot = Spot { worker: self.desk.worker, place: at.place };
-        note(at.room, || Step::Lost { member: spot });
-        if let Some((connection, desk)) = self.touch(member) {
-            connection.on_event(Event::Slow, desk);
-        }
-    }
-
-    fn release(&mut self, credit: Credit) {
-        self.desk.shared.relay.give_back(self.desk.worker, credit);
     }
 }

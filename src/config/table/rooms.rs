@@ -96,8 +96,9 @@ pub(super) const KEYS: &[Key] = &[
         MS,
         nothing("nothing is held back", "10"),
         "The least time between two writes of what such a room says. What comes meanwhile goes to \
-         each member in one write: a room that speaks hundreds of times a second costs a half, and \
-         its messages come later by up to this. The first one after a pause goes at once.",
+         each member in one write, later by up to this: fewer writes for a room that speaks often. \
+         The first message after a pause goes at once, and so does all that waits when somebody \
+         joins, leaves or looks back, or when it is 64 messages or 64 KiB.",
     ),
     optional(
         "rooms.rule.#.history.count",

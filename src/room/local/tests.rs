@@ -222,12 +222,32 @@ fn a_room_that_coalesces_speaks_at_once_and_then_at_intervals() {
     assert_eq!(hears(&mut world, 10, 1), (7, 1), "after a pause at once");
     assert_eq!(hears(&mut world, 1, 63), (7, 0));
     assert_eq!(hears(&mut world, 1, 1), (71, 1), "what fills a batch does not wait");
-    world.emit();
+    world.publish(1);
     let late = world.join(None);
     world.turn(100);
-    assert!(world.heard(late).is_empty(), "its join keeps to the order of the room");
+    assert_eq!(world.heard(late), [Heard::Joined(72)], "nobody's request waits");
     world.check();
-    assert_eq!(world.heard(late), [Heard::Joined(71)]);
+}
+
+#[test]
+fn what_waited_goes_together_whatever_it_is() {
+    let mut world = World::new(100, 1 << 20);
+    world.local.manner.coalesce_ms = 1_000;
+    let member = world.join(None);
+    world.publish(1);
+    world.turn(100);
+    for _ in 0..5 {
+        world.publish(1);
+        world.emit();
+    }
+    world.turn(100);
+    assert_eq!(world.heard(member).len(), 1 + 1);
+    world.wait(1_000);
+    world.turn(100);
+    assert_eq!(world.heard(member).len(), 1 + 1 + 10);
+    (0..2).for_each(|_| world.publish(HELD_BYTES / 2));
+    world.turn(100);
+    assert_eq!(world.heard(member).len(), 1 + 1 + 10 + 2, "large ones do not wait");
 }
 
 #[test]
@@ -241,6 +261,7 @@ fn a_room_without_anybody_holds_nothing_back() {
     world.turn(100);
     assert!(world.comes_back.is_some());
     world.remove(only);
+    assert!(world.local.is_deserted(), "the worker serves it");
     world.active = true;
     world.turn(100);
     assert!(world.local.is_spent());
