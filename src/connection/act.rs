@@ -35,7 +35,7 @@ impl Connection {
 
     fn act(&mut self, action: Action<'_>, desk: &mut Desk) {
         match action {
-            Action::Verify(token) => self.verify(token, desk),
+            Action::Verify(credential) => self.verify(credential, desk),
             Action::CancelVerify => self.cancel_verify(),
             Action::VerifyPass(token) => self.verify_pass(token, desk),
             Action::CancelVerifyPass => self.cancel_verify_pass(),

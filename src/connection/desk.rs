@@ -10,6 +10,7 @@ use crate::{
     metrics::{Level, Lookup, Metrics, Recorder},
     protocol::{
         client_message::Token,
+        credential::Presentation,
         identity::{Identity, Login, Pass},
         time::{Now, Time},
     },
@@ -93,8 +94,8 @@ impl Desk {
     }
 
     /// Judges a credential on the spot, or begins a lookup that waits for its turn.
-    pub(super) fn verify(&self, token: Token<'_>, asker: Asker) -> Verification<Box<Login>> {
-        self.in_turn(asker, self.terms.verifier.verify(token, self.now.wall))
+    pub(super) fn judge(&self, shown: Presentation<'_>, asker: Asker) -> Verification<Box<Login>> {
+        self.in_turn(asker, self.terms.verifier.judge(shown, self.now.wall))
     }
 
     /// The same for a room token.

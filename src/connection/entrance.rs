@@ -1,7 +1,12 @@
 //! What a connection begins with: its stream, its place, the terms of the server.
 
 use super::{Stream, Visitor, inbound::Policy};
-use crate::{gate::users::UserCap, session::Rules, token::Verifier};
+use crate::{
+    gate::users::UserCap,
+    protocol::identity::Login,
+    session::{Arrival, Rules},
+    token::Verifier,
+};
 use std::{
     fmt,
     sync::{
@@ -19,15 +24,21 @@ pub(crate) struct Entrance {
     pub(crate) early: Box<[u8]>,
     /// Subprotocols were offered and none is known.
     pub(crate) unknown_subprotocol: bool,
-    /// The random id of `auth_ok`.
-    pub(crate) id: Box<str>,
-    /// Spreads timers.
-    pub(crate) seed: u32,
+    /// What its session begins with.
+    pub(crate) arrival: Arrival,
+    /// The verdict on its credential, where that was due before the 101.
+    pub(crate) login: Option<Box<Login>>,
+    /// The `Origin` of its handshake, where a credential may depend on it.
+    pub(crate) origin: Option<Box<Origin>>,
     /// Its place among the connections of the process.
     pub(crate) slot: Slot,
     /// Who it is, as far as anybody knows.
     pub(crate) visitor: Box<Visitor>,
 }
+
+/// The page that a connection belongs to (RFC 6454), as its browser says.
+#[derive(Debug)]
+pub(crate) struct Origin(pub(crate) Box<str>);
 
 /// A place among the connections of a process; free again when it is dropped.
 #[derive(Debug)]

@@ -5,6 +5,7 @@ use crate::{
     gate::verifications::Asker,
     protocol::{
         client_message::Token,
+        credential::{Credential, Presentation},
         identity::{Login, Pass},
     },
     session::{Event, Refusal},
@@ -42,8 +43,13 @@ impl Connection {
         }
     }
 
-    pub(super) fn verify(&mut self, token: Token<'_>, desk: &mut Desk) {
-        match desk.verify(token, self.asker()) {
+    pub(super) fn verify(&mut self, credential: Credential<'_>, desk: &mut Desk) {
+        if let Some(login) = self.visitor.as_mut().and_then(|visitor| visitor.login.take()) {
+            // It was judged before the 101.
+            return self.conclude(Ok(login), desk);
+        }
+        let shown = Presentation { credential, origin: self.origin.as_ref().map(|it| &*it.0) };
+        match desk.judge(shown, self.asker()) {
             Verification::Done(result) => self.conclude(result, desk),
             Verification::Pending(lookup) => {
                 self.lookups.get_or_insert_default().login = Some(lookup);

@@ -18,7 +18,7 @@ pub(crate) mod stream;
 pub(crate) mod transport;
 
 pub(crate) use desk::{Departure, Desk, Shared};
-pub(crate) use entrance::{Entrance, Slot, Terms};
+pub(crate) use entrance::{Entrance, Origin, Slot, Terms};
 pub(crate) use seats::Parting;
 pub(crate) use sight::Visitor;
 pub(crate) use stream::Stream;
@@ -30,7 +30,7 @@ use crate::{
     protocol::{identity::Identity, time::Time},
     relay::SharedRoom,
     room::{ConnKey, JoinTicket, RoomId, Seating, Ticket},
-    session::{Event, Opening, Pulse, RoomRefusal, Rules, Session},
+    session::{Event, Pulse, RoomRefusal, Rules, Session},
 };
 use aside::Paging;
 use lookups::Lookups;
@@ -66,6 +66,8 @@ pub(crate) struct Connection {
     admitted: Option<Arc<Identity>>,
     /// Who waits for the verdict; nobody behind it.
     visitor: Option<Box<Visitor>>,
+    /// The `Origin` of its handshake, where a credential may depend on it.
+    origin: Option<Box<Origin>>,
     /// Whether the turn under way has already noted it.
     pub(crate) touched: bool,
     /// Its place in the vestibule, until a good verdict.
@@ -73,7 +75,7 @@ pub(crate) struct Connection {
     _slot: Slot,
 }
 
-const _: () = assert!(size_of::<Connection>() <= 416, "ten thousand are idle: keep it small");
+const _: () = assert!(size_of::<Connection>() <= 424, "ten thousand are idle: keep it small");
 
 impl fmt::Debug for Connection {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -84,12 +86,14 @@ impl fmt::Debug for Connection {
 impl Connection {
     /// Begins at the 101.
     pub(crate) fn new(key: ConnKey, entrance: Entrance, desk: &mut Desk) -> Self {
-        let Entrance { stream, early, unknown_subprotocol, id, seed, slot, mut visitor } = entrance;
+        let Entrance { stream, early, unknown_subprotocol, arrival, slot, .. } = entrance;
+        let Entrance { login, origin, mut visitor, .. } = entrance;
         let guest = visitor.guest.take();
         desk.recorder.add(Count::ReceivedByte, early.len());
         let rules = Arc::clone(&desk.terms.rules);
         let outbox_bytes = rules.session.outbox_bytes;
-        let (session, actions) = Session::new(desk.now, rules, Opening::FirstMessage, id, seed);
+        visitor.login = login;
+        let (session, actions) = Session::new(desk.now, rules, arrival);
         let policy = Arc::clone(&desk.terms.policy);
         let mut connection = Self {
             key,
@@ -104,6 +108,7 @@ impl Connection {
             last_call: None,
             admitted: None,
             visitor: Some(visitor),
+            origin,
             touched: false,
             guest,
             _slot: slot,

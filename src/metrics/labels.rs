@@ -119,6 +119,12 @@ label! {
         Revoked => "revoked",
         /// The key source or directory does not answer.
         Unavailable => "unavailable",
+        /// A ticket that was used, is too old or was never given out, or of another origin.
+        Ticket => "ticket",
+        /// A user and a password that do not fit.
+        Password => "password",
+        /// The directory does not know the user.
+        User => "user",
         /// A rule of an embedder's own verifier.
         Custom => "custom",
     }

@@ -5,7 +5,8 @@ use super::{
     limits::{EPOCH_CHARS, PAGE_MESSAGES, PAGE_MESSAGES_MAX, PING_BYTES},
     room_name::RoomText,
 };
-use std::borrow::Cow;
+use std::{borrow::Cow, mem};
+use zeroize::Zeroize;
 
 mod ids;
 #[cfg(test)]
@@ -103,7 +104,7 @@ pub enum Body<'a> {
     Unknown,
 }
 
-/// A credential in transit. It has no way to be printed.
+/// A credential in transit. It has no way to be printed; what it owns is wiped when it is dropped.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Token<'a>(Cow<'a, str>);
 
@@ -114,13 +115,21 @@ impl<'a> Token<'a> {
     }
 
     /// A credential that outlives its frame.
-    pub fn into_owned(self) -> Token<'static> {
-        Token(Cow::Owned(self.0.into_owned()))
+    pub fn into_owned(mut self) -> Token<'static> {
+        Token(Cow::Owned(mem::take(&mut self.0).into_owned()))
     }
 
     /// The secret text. Keep it out of logs, errors and metrics.
     pub fn reveal(&self) -> &str {
         &self.0
+    }
+}
+
+impl Drop for Token<'_> {
+    fn drop(&mut self) {
+        if let Cow::Owned(text) = &mut self.0 {
+            text.zeroize();
+        }
     }
 }
 

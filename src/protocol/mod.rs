@@ -2,6 +2,7 @@
 
 pub mod client_message;
 pub mod close_code;
+pub mod credential;
 pub mod error_code;
 pub mod grant;
 pub mod identity;

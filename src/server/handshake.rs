@@ -16,6 +16,7 @@ use crate::{
         refusals::Agent,
     },
     metrics::Handshake,
+    session::Arrival,
     worker::{Receiving, Reception, clock::Clock},
 };
 use futures_util::TryFutureExt;
@@ -288,9 +289,10 @@ impl Newcomer {
             stream: Stream::Tcp(stream),
             early: head.split_off(upgrade.consumed.min(head.len())).into(),
             unknown_subprotocol: upgrade.subprotocol == Subprotocol::Unknown,
-            id,
+            arrival: Arrival::new(id, u32::from_ne_bytes(entropy::draw()?)),
+            login: None,
+            origin: None,
             slot,
-            seed: u32::from_ne_bytes(entropy::draw()?),
             visitor: Box::new(visitor),
         })))
     }

@@ -4,6 +4,7 @@ use super::event::RequestKey;
 use crate::protocol::{
     client_message::{IdempotencyKey, Range, Since, Token},
     close_code::CloseCode,
+    credential::Credential,
     json::Raw,
     room_name::RoomName,
     server_message::ServerMessage,
@@ -18,7 +19,7 @@ pub type Actions<'a> = SmallVec<[Action<'a>; 2]>;
 #[derive(Debug)]
 pub enum Action<'a> {
     /// Verify a credential; the outcome is `Verified`, `Refused` or `VerifierDown`.
-    Verify(Token<'a>),
+    Verify(Credential<'a>),
     /// Give the verification under way up: its outcome must not come any more, because it would
     /// be taken for that of the next one.
     CancelVerify,

@@ -9,7 +9,9 @@ use super::{
 use crate::protocol::{
     client_message::{Body, DecodeFault, MemberOf, Token, decode},
     close_code::CloseCode,
+    credential::Credential,
     identity::Login,
+    room_name::{BadRoomName, RoomName},
     time::{Now, Time},
 };
 
@@ -18,17 +20,19 @@ use crate::protocol::{
 pub(super) struct AwaitingAuth {
     /// When there must be a verdict. It spans both states and nothing moves it.
     pub(super) deadline: Time,
+    /// The room that the handshake asked for, joined behind a good verdict.
+    pub(super) room: Option<Box<Result<RoomName, BadRoomName>>>,
 }
 
 impl AwaitingAuth {
-    pub(super) fn handle<'a>(&self, turn: &mut Turn<'_, 'a>, event: Event<'a>) -> Step<'a> {
+    pub(super) fn handle<'a>(&mut self, turn: &mut Turn<'_, 'a>, event: Event<'a>) -> Step<'a> {
         if turn.now.time >= self.deadline && !event.is_departure() {
             return Err(End::verdict(CloseCode::AuthTimeout));
         }
         match event {
             Event::Text(text) => {
                 let (id, token) = first_message(text)?;
-                verify(turn, self.deadline, id, token)
+                self.verify(turn, id, token.into())
             }
             Event::TooBig => Err(End::verdict(CloseCode::TooBig)),
             Event::Fault(fault) => Err(End::verdict(fault.close_code())),
@@ -68,20 +72,22 @@ impl AwaitingAuth {
             | Event::HistoryRefused { .. } => Ok(None),
         }
     }
-}
 
-/// Hands the one credential of a connection to the verifier.
-pub(super) fn verify<'a>(
-    turn: &mut Turn<'_, 'a>,
-    deadline: Time,
-    id: Echo<'a>,
-    token: Token<'a>,
-) -> Step<'a> {
-    if token.reveal().len() > turn.about.rules.auth.token_bytes {
-        return Err(End::answer(id, CloseCode::TokenInvalid));
+    /// Hands the one credential of a connection to the verifier.
+    pub(super) fn verify<'a>(
+        &mut self,
+        turn: &mut Turn<'_, 'a>,
+        id: Echo<'a>,
+        credential: Credential<'a>,
+    ) -> Step<'a> {
+        if credential.bytes() > turn.about.rules.auth.token_bytes {
+            return Err(End::answer(id, CloseCode::TokenInvalid));
+        }
+        turn.act(Action::Verify(credential));
+        let asked = Asked { id: keep(id), room: self.room.take() };
+        let asked = (asked.id.is_some() || asked.room.is_some()).then(|| Box::new(asked));
+        Ok(Some(State::Verifying(Verifying { deadline: self.deadline, asked })))
     }
-    turn.act(Action::Verify(token));
-    Ok(Some(State::Verifying(Verifying { deadline, id: keep(id) })))
 }
 
 /// Judges the first message: JSON and the frame's shape, then the type, then its members.
@@ -116,8 +122,16 @@ fn first_message(text: &str) -> Result<(Echo<'_>, Token<'_>), End<'_>> {
 #[derive(Debug)]
 pub(super) struct Verifying {
     pub(super) deadline: Time,
+    /// Boxed: most ask for nothing, and ten thousand may wait.
+    asked: Option<Box<Asked>>,
+}
+
+/// What comes with a credential.
+#[derive(Debug, Default)]
+struct Asked {
     /// The `id` of the `auth`.
-    pub(super) id: Option<Box<str>>,
+    id: Option<Box<str>>,
+    room: Option<Box<Result<RoomName, BadRoomName>>>,
 }
 
 impl Verifying {
@@ -181,11 +195,15 @@ impl Verifying {
         if !self.admits(turn.now, &login) {
             return self.refuse(CloseCode::TokenExpired);
         }
-        let ready = Ready::begin(turn, recall(self.id.take()), login);
+        let Asked { id, room } = self.asked.take().map(|asked| *asked).unwrap_or_default();
+        let mut ready = Ready::begin(turn, recall(id), login);
+        if let Some(room) = room {
+            ready.enter_by_path(turn, *room)?;
+        }
         Ok(Some(State::Ready(Box::new(ready))))
     }
 
     fn refuse<'a>(&mut self, code: CloseCode) -> Step<'a> {
-        Err(End::answer(recall(self.id.take()), code))
+        Err(End::answer(recall(self.asked.take().and_then(|asked| asked.id)), code))
     }
 }

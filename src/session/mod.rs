@@ -31,10 +31,10 @@ pub use action::{Action, Actions};
 pub use event::{Event, Pulse, Refusal, RequestKey, RoomRefusal, TransportFault};
 
 use crate::protocol::{
-    client_message::Token,
+    credential::Credential,
     identity::Login,
     limits::{AuthLimits, SessionLimits},
-    room_name::RoomRef,
+    room_name::{BadRoomName, RoomName, RoomRef},
     time::{Now, Time},
 };
 use entry::{AwaitingAuth, Verifying};
@@ -48,7 +48,27 @@ pub enum Opening {
     /// The first message must be `auth`.
     FirstMessage,
     /// A credential came with the handshake; it is verified at once.
-    Presented(Token<'static>),
+    Presented(Credential<'static>),
+}
+
+/// What a connection brings along.
+#[derive(Debug)]
+pub struct Arrival {
+    /// How its session begins.
+    pub opening: Opening,
+    /// The room that its handshake asked for by the path, joined right behind a good verdict.
+    pub room: Option<Box<Result<RoomName, BadRoomName>>>,
+    /// The random id of `auth_ok`.
+    pub connection: Box<str>,
+    /// Spreads timers.
+    pub seed: u32,
+}
+
+impl Arrival {
+    /// Whoever brings nothing along.
+    pub fn new(connection: impl Into<Box<str>>, seed: u32) -> Self {
+        Self { opening: Opening::FirstMessage, room: None, connection: connection.into(), seed }
+    }
 }
 
 /// What all sessions of a server share.
@@ -113,25 +133,20 @@ impl fmt::Display for Phase {
 }
 
 impl Session {
-    /// Begins a session at the 101. `connection` is the random id of `auth_ok`; `seed` spreads
-    /// the heartbeat. The returned actions are those of a presented credential.
-    pub fn new(
-        now: Now,
-        rules: Arc<Rules>,
-        opening: Opening,
-        connection: Box<str>,
-        seed: u32,
-    ) -> (Self, Actions<'static>) {
+    /// Begins a session at the 101. The returned actions are those of a presented credential.
+    pub fn new(now: Now, rules: Arc<Rules>, arrival: Arrival) -> (Self, Actions<'static>) {
+        let Arrival { opening, room, connection, seed } = arrival;
         let about = About { rules, connection, seed };
         let deadline = now.time + about.rules.auth.deadline_ms;
         let mut turn = Turn { now, about: &about, out: Actions::new() };
+        let mut entry = AwaitingAuth { deadline, room };
         let step = match opening {
             Opening::FirstMessage => Ok(None),
-            Opening::Presented(token) => entry::verify(&mut turn, deadline, None, token),
+            Opening::Presented(credential) => entry.verify(&mut turn, None, credential),
         };
         let mut actions = turn.out;
         let state = match step {
-            Ok(None) => State::AwaitingAuth(AwaitingAuth { deadline }),
+            Ok(None) => State::AwaitingAuth(entry),
             Ok(Some(state)) => state,
             Err(end) => end.carry_out(&mut actions),
         };
@@ -165,7 +180,7 @@ impl Session {
     /// and after the timer: the wall clock may have jumped.
     pub fn next_deadline(&self, now: Now) -> Option<Time> {
         match &self.state {
-            State::AwaitingAuth(AwaitingAuth { deadline })
+            State::AwaitingAuth(AwaitingAuth { deadline, .. })
             | State::Verifying(Verifying { deadline, .. }) => Some(*deadline),
             State::Ready(ready) => Some(ready.next_deadline(now, &self.about.rules.session)),
             State::Closing | State::Closed => None,

@@ -51,7 +51,7 @@ impl Ready {
         }
         let hold_until = turn.now.time + rules.session.refresh_grace_ms;
         self.refresh = Some(Box::new(Pending { id: keep(id), hold_until }));
-        turn.act(Action::Verify(token));
+        turn.act(Action::Verify(token.into()));
         Ok(())
     }
 

@@ -15,10 +15,11 @@ use crate::protocol::{
     grant::Permission,
     identity::Pass,
     json::Raw,
-    room_name::{RoomName, RoomRef, RoomText},
+    room_name::{BadRoomName, RoomName, RoomRef, RoomText},
     room_rules::{RoomRate, RuleNumber},
     server_message::{ErrorMessage, ServerMessage},
 };
+use std::borrow::Cow;
 
 /// Why a request goes no further.
 #[derive(Debug)]
@@ -230,6 +231,27 @@ impl Ready {
         let (room, basis) = self.rooms.join(room, standing, pass);
         let key = self.in_flight.open(id, room.clone(), Ask::Join { since_lost, basis });
         turn.act(Action::Join { key, room, since });
+    }
+
+    /// Joins the room that the handshake named, as if the client had sent a `join` of it without
+    /// an `id` (PATH-3).
+    pub(super) fn enter_by_path<'a>(
+        &mut self,
+        turn: &mut Turn<'_, 'a>,
+        room: Result<RoomName, BadRoomName>,
+    ) -> Result<(), End<'a>> {
+        let judged = self.within_rate(turn, Kind::Join, None).and_then(|id| match &room {
+            Ok(name) => self.join(turn, Entry { id, room: name.borrowed(), since: None }, None),
+            Err(BadRoomName) => Err(Stop::Refuse(refusal(ErrorCode::BadRoom, id))),
+        });
+        match judged {
+            Ok(()) => Ok(()),
+            Err(Stop::Refuse(error) | Stop::Bug(error)) => {
+                let room = room.ok().map(|name| Cow::Owned(name.to_string()));
+                refuse(turn, ErrorMessage { room, ..error })
+            }
+            Err(Stop::End(end)) => Err(end),
+        }
     }
 
     fn leave<'a>(

@@ -35,7 +35,7 @@ pub use key::{Key, KeyFault};
 #[cfg(feature = "server")]
 pub use mint::{Mint, SigningKey};
 pub use rejection::{
-    ClaimFault, ClaimName, Class, FormFault, HeaderFault, KeyRefusal, Part, Rejection,
+    ClaimFault, ClaimName, Class, FormFault, HeaderFault, KeyRefusal, Part, Rejection, TicketFault,
 };
 #[cfg(feature = "server")]
 pub use ring::KeyRing;
@@ -43,6 +43,7 @@ pub use verifier::{Consultation, Keys, Signatures};
 
 use crate::protocol::{
     client_message::Token,
+    credential::{Credential, Presentation},
     identity::{Login, Pass, Signer},
     time::Wall,
 };
@@ -56,13 +57,25 @@ use std::{
 /// The longest subject, in bytes.
 pub const SUBJECT_BYTES: usize = 255;
 
-/// Turns credentials into logins and passes. The server calls it once for each `auth`, and once
-/// for each `join` with a room token.
+/// Turns credentials into logins and passes. The server calls [`judge`](Self::judge) once for each
+/// `auth` and for each credential of a handshake, and [`verify_pass`](Self::verify_pass) once for
+/// each `join` with a room token.
 ///
 /// Implement it to bring a verifier of your own; [`Verification::Done`] costs no task.
 pub trait Verifier: Send + Sync + 'static {
-    /// Judges the token of an `auth` at wall-clock time `now`.
+    /// Judges a token that was shown to sign in, at wall-clock time `now`.
     fn verify(&self, token: Token<'_>, now: Wall) -> Verification<Box<Login>>;
+
+    /// Judges whatever was shown to sign in, whichever way it came, at wall-clock time `now`.
+    ///
+    /// Unless it is implemented tokens are verified, and tickets and passwords are refused.
+    fn judge(&self, shown: Presentation<'_>, now: Wall) -> Verification<Box<Login>> {
+        match shown.credential {
+            Credential::Token(token) => self.verify(token, now),
+            Credential::Ticket(_) => Verification::Done(Err(TicketFault::Unknown.into())),
+            Credential::Password(_) => Verification::Done(Err(Rejection::Password)),
+        }
+    }
 
     /// Judges the token of a `join` at wall-clock time `now`. Whether it speaks for the session's
     /// principal, and for the room of the `join`, is for the session to judge.

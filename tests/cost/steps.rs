@@ -10,7 +10,7 @@ use vestibule::{
         room_rules::RoomRules,
         time::{Now, Time, Wall},
     },
-    session::{Action, Event, Opening, Rules, Session},
+    session::{Action, Arrival, Event, Rules, Session},
     token::{Algorithm, IssuerRules, Issuers, Key, Mint, SigningKey},
 };
 
@@ -43,7 +43,7 @@ fn session() -> Session {
     let rooms = RoomRules::open();
     let auth = AuthLimits::default();
     let rules = Arc::new(Rules { auth, session: rates, rooms, features: &[] });
-    let (mut session, _) = Session::new(NOW, rules, Opening::FirstMessage, "id".into(), 1);
+    let (mut session, _) = Session::new(NOW, rules, Arrival::new("id", 1));
     let sign_in = format!(r#"{{"type":"auth","payload":"{}"}}"#, token());
     let _ = session.handle(NOW, Event::Text(&sign_in));
     let login = issuers().judge(&token(), NOW.wall).expect("a good token");

@@ -1,6 +1,6 @@
 //! A session brought to one state, with a request of each kind in flight once it is ready.
 
-use super::super::{Action, Event, Opening, Phase, Pulse, RequestKey, Rules, Session};
+use super::super::{Action, Arrival, Event, Phase, Pulse, RequestKey, Rules, Session};
 use crate::protocol::{
     grant::{Grant, Permissions},
     identity::{Identity, Login, Pass, Quotas, Signer},
@@ -42,8 +42,7 @@ impl Bench {
             features: &["recovery", "history", "ephemeral", "room_token", "refresh"],
         };
         adapt(&mut rules);
-        let opening = Opening::FirstMessage;
-        let (session, _) = Session::new(START, Arc::new(rules), opening, "c".into(), 0);
+        let (session, _) = Session::new(START, Arc::new(rules), Arrival::new("c", 0));
         // No request has this key yet: an outcome for it is one for nobody.
         let nobody = RequestKey(u32::MAX);
         let keys = Keys { join: nobody, leave: nobody, publish: nobody, history: nobody };

@@ -91,8 +91,8 @@ fn a_long_token_is_refused_without_a_look() {
 #[test]
 fn a_presented_credential_starts_in_verification() {
     let open = |token: String| {
-        let opening = Opening::Presented(Token::new(token));
-        Session::new(START, Arc::new(rules()), opening, "c1".into(), 7)
+        let arrival = Arrival { opening: presented(&token), ..Arrival::new("c1", 7) };
+        Session::new(START, Arc::new(rules()), arrival)
     };
     let (mut session, actions) = open("t".into());
     assert_eq!(actions.iter().map(show).collect::<Vec<_>>(), ["verify t"]);
@@ -144,4 +144,21 @@ fn an_end_before_the_verdict_is_said_as_the_server_means_it() {
         let mut rig = Rig::new(rules());
         assert_eq!(rig.event(event), words);
     }
+}
+
+#[test]
+fn the_room_of_the_path_is_joined_behind_the_verdict() {
+    let open = |rules: Rules, room| {
+        let arrival = Arrival { room: Some(Box::new(room)), ..Arrival::new("c1", 7) };
+        let (session, actions) = Session::new(START, Arc::new(rules), arrival);
+        assert!(actions.is_empty(), "nothing happens before the verdict");
+        let mut rig = Rig { session, now: START, keys: Vec::new() };
+        assert_eq!(rig.text(r#"{"type":"auth","payload":"t","id":"a"}"#), ["verify t"]);
+        rig.event(Event::Verified(Box::new(ann())))
+    };
+    let lobby = || RoomName::parse("lobby");
+    assert_eq!(open(rules(), lobby()), ["auth_ok id=a", "join lobby"]);
+    let granted = || Rules { rooms: RoomRules::granted(), ..rules() };
+    assert_eq!(open(granted(), lobby()), ["auth_ok id=a", "error forbidden room=lobby"]);
+    assert_eq!(open(rules(), Err(BadRoomName)), ["auth_ok id=a", "error bad_room"]);
 }

@@ -116,8 +116,8 @@ fn a_session_ends_at_its_age_or_up_to_a_tenth_sooner() {
     };
     let mut ends = Vec::new();
     for seed in 0..100 {
-        let opening = Opening::Presented(Token::new("t"));
-        let (session, _) = Session::new(START, aged(), opening, "c".into(), seed);
+        let arrival = Arrival { opening: presented("t"), ..Arrival::new("c", seed) };
+        let (session, _) = Session::new(START, aged(), arrival);
         let mut rig = Rig { session, now: START, keys: Vec::new() };
         rig.event(Event::Verified(Box::new(ann())));
         let said = loop {

@@ -12,6 +12,7 @@ mod rooms;
 use super::*;
 use crate::protocol::{
     client_message::Token,
+    credential::Credential,
     grant::Grant,
     identity::{Identity, Pass, Quotas, Signer},
     server_message::ServerMessage,
@@ -61,10 +62,13 @@ fn granting(grant: &str) -> Login {
     Login { grant: Arc::new(Grant::parse(grant).unwrap()), mark: 2, ..ann() }
 }
 
+fn presented(token: &str) -> Opening {
+    Opening::Presented(Token::new(token.to_owned()).into())
+}
+
 impl Rig {
     fn new(rules: Rules) -> Self {
-        let (session, actions) =
-            Session::new(START, Arc::new(rules), Opening::FirstMessage, "c1".into(), 7);
+        let (session, actions) = Session::new(START, Arc::new(rules), Arrival::new("c1", 7));
         assert!(actions.is_empty());
         Self { session, now: START, keys: Vec::new() }
     }
@@ -136,7 +140,10 @@ impl Rig {
 /// An action in words: `error not_joined id=1 room=den`, `close 4401`.
 fn show(action: &Action<'_>) -> String {
     match action {
-        Action::Verify(token) => format!("verify {}", token.reveal()),
+        Action::Verify(Credential::Token(it) | Credential::Ticket(it)) => {
+            format!("verify {}", it.reveal())
+        }
+        Action::Verify(Credential::Password(password)) => format!("verify {}", password.user()),
         Action::CancelVerify => "cancel verify".into(),
         Action::VerifyPass(token) => format!("verify pass {}", token.reveal()),
         Action::CancelVerifyPass => "cancel verify pass".into(),

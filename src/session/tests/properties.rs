@@ -113,8 +113,7 @@ impl World {
             ..SessionLimits::default()
         };
         let rules = Rules { session, rooms: RoomRules::granted(), ..rules() };
-        let opening = Opening::FirstMessage;
-        let (session, _) = Session::new(START, Arc::new(rules), opening, "c1".into(), 7);
+        let (session, _) = Session::new(START, Arc::new(rules), Arrival::new("c1", 7));
         Self {
             session,
             now: START,

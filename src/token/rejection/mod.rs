@@ -40,6 +40,12 @@ pub enum Rejection {
     Revoked,
     /// The key source or directory cannot answer (1011, not the client's fault).
     Unavailable,
+    /// A ticket that opens nothing here.
+    Ticket(TicketFault),
+    /// A user and a password that nobody here knows, or can check.
+    Password,
+    /// The token is good, and the directory does not know its user.
+    UnknownUser,
     /// A rule of an embedder's own verifier.
     Custom {
         /// What the peer is told.
@@ -147,6 +153,15 @@ pub enum HeaderFault {
     Nested,
 }
 
+/// Why a ticket is refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TicketFault {
+    /// It was never given out, was used, or its time is over: nobody can tell these apart.
+    Unknown,
+    /// It was given out for pages of another origin.
+    Origin,
+}
+
 /// Why no key can be chosen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum KeyRefusal {
@@ -231,6 +246,7 @@ impl Rejection {
     pub const fn class(&self) -> Class {
         match self {
             Self::Form(_) | Self::Header(_) | Self::Signature | Self::Claim(_) => Class::Invalid,
+            Self::Ticket(_) | Self::Password | Self::UnknownUser => Class::Invalid,
             Self::Key(KeyRefusal::Unnamed | KeyRefusal::Unknown) => Class::Invalid,
             Self::Key(KeyRefusal::Unsettled | KeyRefusal::SourceDown) => Class::Unavailable,
             Self::NotYetValid { .. } => Class::NotYetValid,
@@ -258,6 +274,12 @@ impl From<HeaderFault> for Rejection {
 impl From<KeyRefusal> for Rejection {
     fn from(why: KeyRefusal) -> Self {
         Self::Key(why)
+    }
+}
+
+impl From<TicketFault> for Rejection {
+    fn from(fault: TicketFault) -> Self {
+        Self::Ticket(fault)
     }
 }
 

@@ -1,6 +1,6 @@
 //! What a [`Rejection`] says to people: what happened, which value, what to do.
 
-use super::{ClaimFault, FormFault, HeaderFault, KeyRefusal, Part, Rejection};
+use super::{ClaimFault, FormFault, HeaderFault, KeyRefusal, Part, Rejection, TicketFault};
 use crate::{
     protocol::{json::Kind, limits::INFO_BYTES},
     token::SUBJECT_BYTES,
@@ -31,8 +31,27 @@ impl fmt::Display for Rejection {
             Self::Unavailable => {
                 f.write_str("the key source or the directory cannot answer: try again later")
             }
+            Self::Ticket(fault) => fault.fmt(f),
+            Self::Password => f.write_str(
+                "nobody here knows this user with this password, or no directory is configured",
+            ),
+            Self::UnknownUser => f.write_str(
+                "the token is good, but the directory does not know its user: was it removed?",
+            ),
             Self::Custom { why, .. } => f.write_str(why),
         }
+    }
+}
+
+impl fmt::Display for TicketFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Unknown => {
+                "this ticket was used, is too old, or was never given out here: get a new one with \
+                 POST /ticket for each connection"
+            }
+            Self::Origin => "this ticket was given out for pages of another origin",
+        })
     }
 }
 

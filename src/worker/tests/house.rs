@@ -22,7 +22,7 @@ use crate::{
     },
     relay::Relay,
     room::trace::{Who, recorder},
-    session::Rules,
+    session::{Arrival, Rules},
     worker::{
         CONTROLS, Control, Place, Receiving, Reception, Worker, clock::Clock, core::Core,
         reload::Reload, turn::Pace, visit::Visit,
@@ -276,8 +276,12 @@ impl House {
             stream,
             early: early.into(),
             unknown_subprotocol,
-            id: format!("c{number}").into(),
-            seed: u32::try_from(number).expect("a few connections"),
+            arrival: Arrival::new(
+                format!("c{number}"),
+                u32::try_from(number).expect("a few connections"),
+            ),
+            login: None,
+            origin: None,
             slot: Slot::take(&self.open).0,
             visitor: Box::new(Visitor::new(address, None)),
         };
