@@ -9,7 +9,7 @@ use std::{
 
 /// Every document for people, by its path from the root.
 fn documents() -> Vec<PathBuf> {
-    let folders = ["", "docs", "deploy", "examples"];
+    let folders = ["", "docs", "deploy", "examples", "examples/identity"];
     let mut found: Vec<_> = folders
         .iter()
         .flat_map(|folder| fs::read_dir(root().join(folder)).expect("a folder"))
