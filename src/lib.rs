@@ -8,6 +8,7 @@
 //! | room | what lives there |
 //! |---|---|
 //! | [`protocol`], `fetch` | the wire vocabulary: messages, codes, names, limits; a bounded GET |
+//! | `credential` | what a handshake shows to sign in, and how |
 //! | [`session`], [`token`] | the state machine of one connection; who a token speaks for |
 //! | `outbox`, `config`, `metrics` | frames that wait for one connection; the checked configuration; what is counted |
 //! | `gate`, `room`, `broker` | who may come in; who is here; what was said, in order |
@@ -29,6 +30,8 @@ pub mod client;
 pub mod config;
 #[cfg(feature = "server")]
 pub(crate) mod connection;
+#[cfg(feature = "server")]
+pub mod credential;
 #[cfg(feature = "server")]
 pub mod fetch;
 #[cfg(feature = "server")]

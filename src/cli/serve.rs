@@ -118,6 +118,8 @@ pub(super) fn settings(config: Config, verifier: Issuers<AnyKeys>) -> Settings {
         },
         history_total_bytes: config.history_total_bytes,
         origins: config.origins.into_iter().map(String::from).collect(),
+        sources: config.sources,
+        room_path: config.room_path,
         places: config.places,
         accepts_per_s: config.accepts_per_s,
         trusted_proxies: config.trusted_proxies,

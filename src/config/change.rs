@@ -33,6 +33,7 @@ const PARTS: &[Part] = &[
     ("demo", Reload, |a, b| a.demo == b.demo),
     ("auth.deadline_ms", Reload, |a, b| a.auth.deadline_ms == b.auth.deadline_ms),
     ("auth.session_age_ms", Reload, |a, b| a.session.session_age_ms == b.session.session_age_ms),
+    ("auth.sources", Reload, |a, b| a.sources == b.sources),
     ("heartbeat.interval_ms", Reload, |a, b| {
         a.session.heartbeat_interval_ms == b.session.heartbeat_interval_ms
     }),
@@ -58,6 +59,7 @@ const PARTS: &[Part] = &[
     }),
     ("limits.on_user_limit", Reload, |a, b| a.on_user_limit == b.on_user_limit),
     ("rooms.default", Reload, |a, b| a.rooms.otherwise().access == b.rooms.otherwise().access),
+    ("rooms.path", Reload, |a, b| a.room_path == b.room_path),
     ("rooms.history_total_bytes", Restart, |a, b| a.history_total_bytes == b.history_total_bytes),
     ("rooms.history", Reload, |a, b| a.rooms.otherwise().history == b.rooms.otherwise().history),
     ("rooms.rule", Reload, |a, b| a.rooms.rules() == b.rooms.rules()),

@@ -4,6 +4,7 @@ use super::{
     Config, ConfigError, IssuerConfig, LogConfig, LogFormat, LogLevel, OnUserLimit, Origin, Places,
     keys::{self, Shape, Unset},
     raw::{RawConfig, Sourced, Value},
+    sources::Surroundings,
 };
 use crate::protocol::limits::{AuthLimits, SessionLimits};
 use std::net::SocketAddr;
@@ -24,6 +25,9 @@ pub(super) fn check(raw: RawConfig) -> Result<Config, ConfigError> {
     let rooms = check.rooms(session.message_bytes);
     let history_total_bytes = check.integer("rooms.history_total_bytes");
     let origins = check.origins();
+    let around = Surroundings { origins: &origins, tickets: false, directory: false };
+    let sources = check.sources(around);
+    let room_path = check.room_path();
     let places = check.places();
     let accepts_per_s = check.small("gate.accepts_per_s");
     let trusted_proxies = check.trusted_proxies();
@@ -49,6 +53,8 @@ pub(super) fn check(raw: RawConfig) -> Result<Config, ConfigError> {
             rooms,
             history_total_bytes: usize::try_from(history_total_bytes).unwrap_or(usize::MAX),
             origins,
+            sources,
+            room_path,
             places,
             accepts_per_s,
             trusted_proxies,

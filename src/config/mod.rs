@@ -17,6 +17,7 @@ mod raw;
 mod reference;
 mod rooms;
 mod secret;
+mod sources;
 mod table;
 mod template;
 #[cfg(test)]
@@ -33,11 +34,15 @@ pub use reference::reference;
 pub use secret::Secret;
 pub use template::template;
 
-use crate::protocol::{
-    identity::Quotas,
-    limits::{AuthLimits, SessionLimits},
-    room_rules::RoomRules,
-    time::Wall,
+use crate::{
+    credential,
+    protocol::{
+        identity::Quotas,
+        limits::{AuthLimits, SessionLimits},
+        room_path::RoomPath,
+        room_rules::RoomRules,
+        time::Wall,
+    },
 };
 use raw::RawConfig;
 pub(crate) use raw::read_bounded;
@@ -79,6 +84,10 @@ pub struct Config {
     pub history_total_bytes: usize,
     /// The origins that may open a connection, each as a browser sends it; empty lets all in.
     pub origins: Vec<Box<str>>,
+    /// Which handshakes may bring a credential, and how.
+    pub sources: credential::Sources,
+    /// The path that names a room to join, if there is one.
+    pub room_path: Option<RoomPath>,
     /// How many may wait for their verdict.
     pub places: Places,
     /// Sockets accepted a second.

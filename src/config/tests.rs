@@ -4,6 +4,7 @@ mod admin;
 mod issuer_keys;
 mod issuers;
 mod rooms;
+mod sources;
 
 use super::*;
 use crate::protocol::room_rules::{HistoryBounds, RoomTerms};
@@ -114,6 +115,9 @@ const ROWS: &[Row] = &[
     ("rooms.history.age_ms", "2", "2", |c| show(terms(c).history.age_ms)),
     ("rooms.history.bytes", "3", "3", |c| show(terms(c).history.bytes)),
     ("rooms.history_total_bytes", "4", "4", |c| show(c.history_total_bytes)),
+    ("rooms.path", "'/ws/{room}'", "/ws/{room}", |c| {
+        c.room_path.as_ref().map_or_else(String::new, ToString::to_string)
+    }),
     ("log.level", "'debug'", "Debug", |c| show(c.log.level)),
     ("log.format", "'json'", "Json", |c| show(c.log.format)),
 ];
@@ -142,6 +146,7 @@ fn every_key_is_in_the_rows() {
         let path = key.path.replace('#', "0").replace('*', "token_type");
         let elsewhere = path.starts_with("rooms.rule.0.")
             || path.starts_with("admin.")
+            || path.starts_with("auth.sources.")
             || path
                 .strip_prefix("issuer.0.")
                 .is_some_and(|name| issuer_keys::NAMES.contains(&name));
@@ -416,7 +421,8 @@ fn the_words_of_the_table_are_the_words_that_pass() {
     for key in keys::KEYS {
         let keys::Shape::Words(words) = key.shape else { continue };
         let path = key.path.replace('#', "0");
-        if path.starts_with("rooms.rule.") || path.starts_with("issuer.0.algorithms.") {
+        let needy = ["rooms.rule.", "issuer.0.algorithms.", "auth.sources."];
+        if needy.iter().any(|table| path.starts_with(table)) {
             // The same words as of a key that needs no others beside it.
             continue;
         }

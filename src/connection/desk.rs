@@ -7,7 +7,7 @@ use crate::{
         users::{Admission, Place, UserCap, Users},
         verifications::{Asker, Verifications},
     },
-    metrics::{Level, Lookup, Metrics, Recorder},
+    metrics::{Metrics, Recorder},
     protocol::{
         client_message::Token,
         credential::Presentation,
@@ -108,18 +108,8 @@ impl Desk {
         asker: Asker,
         verification: Verification<T>,
     ) -> Verification<T> {
-        match verification {
-            done @ Verification::Done(_) => done,
-            Verification::Pending(lookup) => {
-                let mut turn = self.shared.verifications.ask(asker);
-                let mut stay = Stay::begin(&self.shared.metrics);
-                Verification::Pending(Box::pin(async move {
-                    turn.comes().await;
-                    stay.run();
-                    lookup.await
-                }))
-            }
-        }
+        let Shared { verifications, metrics, .. } = &*self.shared;
+        verifications.in_turn(metrics, asker, verification)
     }
 
     /// Whether this member is to be taken out as soon as its room is done with its turn.
@@ -145,32 +135,5 @@ impl Desk {
     /// Gives the place of `key` back.
     pub(super) fn leave(&self, key: ConnKey, identity: &Arc<Identity>) {
         self.shared.users.leave(identity, Place { worker: self.worker, connection: key.into() });
-    }
-}
-
-/// A lookup as it is counted, until it is dropped.
-struct Stay {
-    metrics: Arc<Metrics>,
-    state: Lookup,
-}
-
-impl Stay {
-    fn begin(metrics: &Arc<Metrics>) -> Self {
-        let state = Lookup::Waiting;
-        metrics.raise(Level::Lookup(state));
-        Self { metrics: Arc::clone(metrics), state }
-    }
-
-    /// It has a place.
-    fn run(&mut self) {
-        self.metrics.lower(Level::Lookup(self.state));
-        self.state = Lookup::Running;
-        self.metrics.raise(Level::Lookup(self.state));
-    }
-}
-
-impl Drop for Stay {
-    fn drop(&mut self) {
-        self.metrics.lower(Level::Lookup(self.state));
     }
 }

@@ -26,7 +26,7 @@ pub(crate) struct Entrance {
     pub(crate) unknown_subprotocol: bool,
     /// What its session begins with.
     pub(crate) arrival: Arrival,
-    /// The verdict on its credential, where that was due before the 101.
+    /// What its credential says that was judged before the 101 (`Opening::Judged`).
     pub(crate) login: Option<Box<Login>>,
     /// The `Origin` of its handshake, where a credential may depend on it.
     pub(crate) origin: Option<Box<Origin>>,

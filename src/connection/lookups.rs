@@ -44,10 +44,6 @@ impl Connection {
     }
 
     pub(super) fn verify(&mut self, credential: Credential<'_>, desk: &mut Desk) {
-        if let Some(login) = self.visitor.as_mut().and_then(|visitor| visitor.login.take()) {
-            // It was judged before the 101.
-            return self.conclude(Ok(login), desk);
-        }
         let shown = Presentation { credential, origin: self.origin.as_ref().map(|it| &*it.0) };
         match desk.judge(shown, self.asker()) {
             Verification::Done(result) => self.conclude(result, desk),
@@ -96,7 +92,7 @@ impl Connection {
         self.lookups.take_if(|lookups| lookups.login.is_none() && lookups.pass.is_none());
     }
 
-    fn conclude(&mut self, result: Result<Box<Login>, Rejection>, desk: &mut Desk) {
+    pub(super) fn conclude(&mut self, result: Result<Box<Login>, Rejection>, desk: &mut Desk) {
         let event = match result {
             Ok(login) => self.take_place(login, desk),
             Err(rejection) => {

@@ -20,7 +20,7 @@ pub(crate) mod transport;
 pub(crate) use desk::{Departure, Desk, Shared};
 pub(crate) use entrance::{Entrance, Origin, Slot, Terms};
 pub(crate) use seats::Parting;
-pub(crate) use sight::Visitor;
+pub(crate) use sight::{Visitor, rule};
 pub(crate) use stream::Stream;
 pub(crate) use transport::Flush;
 
@@ -92,7 +92,6 @@ impl Connection {
         desk.recorder.add(Count::ReceivedByte, early.len());
         let rules = Arc::clone(&desk.terms.rules);
         let outbox_bytes = rules.session.outbox_bytes;
-        visitor.login = login;
         let (session, actions) = Session::new(desk.now, rules, arrival);
         let policy = Arc::clone(&desk.terms.policy);
         let mut connection = Self {
@@ -115,6 +114,9 @@ impl Connection {
         };
         connection.count_in(desk);
         connection.perform(actions, desk);
+        if let Some(login) = login {
+            connection.conclude(Ok(login), desk);
+        }
         if unknown_subprotocol {
             connection.step(Event::UnsupportedProtocol, desk);
         }

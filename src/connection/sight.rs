@@ -8,7 +8,7 @@ use crate::{
     },
     metrics::{Count, End, Level, Rule, State, Verdict},
     outbox::Outbox,
-    protocol::{close_code::CloseCode, identity::Login, server_message::ServerMessage, time::Time},
+    protocol::{close_code::CloseCode, server_message::ServerMessage, time::Time},
     token::{self, ClaimFault, FormFault, HeaderFault, Rejection},
 };
 use std::net::IpAddr;
@@ -26,14 +26,12 @@ pub(crate) struct Visitor {
     pub(crate) fault: Option<Box<Rejection>>,
     /// Its place in the vestibule, until the connection takes it.
     pub(crate) guest: Option<Box<Guest>>,
-    /// The verdict on its credential, where that was there before the 101.
-    pub(crate) login: Option<Box<Login>>,
 }
 
 impl Visitor {
     /// Somebody new, without a place.
     pub(crate) fn new(address: IpAddr, agent: Option<Agent>) -> Self {
-        Self { address, agent, since: Time::default(), fault: None, guest: None, login: None }
+        Self { address, agent, since: Time::default(), fault: None, guest: None }
     }
 }
 
@@ -118,7 +116,7 @@ pub(super) fn count_sent(before: usize, outbox: &Outbox, desk: &Desk) {
 }
 
 /// The class of the rule that was broken.
-fn rule(rejection: &Rejection) -> Rule {
+pub(crate) fn rule(rejection: &Rejection) -> Rule {
     match rejection {
         Rejection::Form(fault) => match fault {
             FormFault::TooLong { .. }
@@ -156,6 +154,7 @@ fn rule(rejection: &Rejection) -> Rule {
         Rejection::Forbidden => Rule::Forbidden,
         Rejection::Revoked => Rule::Revoked,
         Rejection::Unavailable => Rule::Unavailable,
+        Rejection::Unreadable(_) => Rule::Form,
         Rejection::Ticket(_) => Rule::Ticket,
         Rejection::Password => Rule::Password,
         Rejection::UnknownUser => Rule::User,

@@ -5,7 +5,11 @@ use super::{
     turns::{Bounds, Ticket, Turns},
     users::Principal,
 };
-use crate::protocol::identity::Identity;
+use crate::{
+    metrics::{Level, Lookup, Metrics},
+    protocol::identity::Identity,
+    token::Verification,
+};
 use parking_lot::Mutex;
 use std::{net::IpAddr, sync::Arc};
 use tokio::sync::oneshot;
@@ -83,6 +87,27 @@ impl Verifications {
         Turn { verifications: Arc::clone(self), asker, ticket, called }
     }
 
+    /// Lets a lookup wait for its turn.
+    pub(crate) fn in_turn<T: Send + 'static>(
+        self: &Arc<Self>,
+        metrics: &Arc<Metrics>,
+        asker: Asker,
+        verification: Verification<T>,
+    ) -> Verification<T> {
+        match verification {
+            done @ Verification::Done(_) => done,
+            Verification::Pending(lookup) => {
+                let mut turn = self.ask(asker);
+                let mut stay = Stay::begin(metrics);
+                Verification::Pending(Box::pin(async move {
+                    turn.comes().await;
+                    stay.run();
+                    lookup.await
+                }))
+            }
+        }
+    }
+
     /// Lookups that run, and those that wait.
     #[cfg(test)]
     pub(crate) fn held(&self) -> (usize, usize) {
@@ -106,6 +131,33 @@ impl Drop for Turn {
         self.called.close();
         let next = self.verifications.turns.lock().leave(&self.asker, self.ticket);
         tell(next);
+    }
+}
+
+/// A lookup as it is counted, until it is dropped.
+struct Stay {
+    metrics: Arc<Metrics>,
+    state: Lookup,
+}
+
+impl Stay {
+    fn begin(metrics: &Arc<Metrics>) -> Self {
+        let state = Lookup::Waiting;
+        metrics.raise(Level::Lookup(state));
+        Self { metrics: Arc::clone(metrics), state }
+    }
+
+    /// It has a place.
+    fn run(&mut self) {
+        self.metrics.lower(Level::Lookup(self.state));
+        self.state = Lookup::Running;
+        self.metrics.raise(Level::Lookup(self.state));
+    }
+}
+
+impl Drop for Stay {
+    fn drop(&mut self) {
+        self.metrics.lower(Level::Lookup(self.state));
     }
 }
 

@@ -58,6 +58,9 @@ label! {
         Full => "full",
         /// The vestibule is over its hard cap: 503.
         Crowded => "crowded",
+        /// No credential where one is required before the upgrade, or a bad one: 401 or 403; 503 if
+        /// nobody can judge it.
+        Unauthorized => "unauthorized",
         /// The server stops: 503.
         Draining => "draining",
         /// Not done in time.

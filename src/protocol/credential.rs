@@ -13,6 +13,19 @@ pub enum Credential<'a> {
     Ticket(Token<'a>),
     /// A user and a password (RFC 7617).
     Password(Password),
+    /// Something that was meant as one of these and cannot be read.
+    Unreadable(Unreadable),
+}
+
+/// Why a credential cannot be read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unreadable {
+    /// It is not in the base64 that belongs there.
+    Base64,
+    /// It is not in UTF-8.
+    Utf8,
+    /// No colon divides the user from the password.
+    Colon,
 }
 
 /// A user and a password; wiped when it is dropped.
@@ -37,6 +50,7 @@ impl Credential<'_> {
         match self {
             Self::Token(token) | Self::Ticket(token) => token.reveal().len(),
             Self::Password(Password { user, password }) => user.len() + password.len(),
+            Self::Unreadable(_) => 0,
         }
     }
 
@@ -46,6 +60,7 @@ impl Credential<'_> {
             Self::Token(token) => Credential::Token(token.into_owned()),
             Self::Ticket(ticket) => Credential::Ticket(ticket.into_owned()),
             Self::Password(password) => Credential::Password(password),
+            Self::Unreadable(fault) => Credential::Unreadable(fault),
         }
     }
 }

@@ -9,6 +9,7 @@ pub mod identity;
 pub mod json;
 pub mod limits;
 pub mod room_name;
+pub mod room_path;
 pub mod room_rules;
 pub mod server_message;
 pub mod time;

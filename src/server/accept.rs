@@ -204,7 +204,7 @@ impl Trouble {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{config::Places, gate::guest::Gate, worker::clock::Clock};
+    use crate::server::handshake::House;
 
     #[test]
     fn sockets_above_the_rate_wait() {
@@ -239,9 +239,8 @@ mod tests {
         let listener = listen(SocketAddr::from(([127, 0, 0, 1], 0))).expect("a port");
         let addr = listener.local_addr().expect("an address");
         let site = Arc::new(Site::new(Vec::new()));
-        let gate = Arc::new(Gate::new(Places::default()));
-        let book = GuestBook::new(&Arc::default(), &Arc::default(), Clock::system());
-        let door = Arc::new(FrontDoor::new(Arc::clone(&site), gate, Arc::default(), 8, book));
+        let house = House::empty(Arc::clone(&site));
+        let door = Arc::new(FrontDoor::new(house, Arc::default(), 8));
         let acceptor = Acceptor::new(listener, controls.into(), site, door, 5_000);
         let acceptor = acceptor.expect("a listener");
         let accepting = tokio::spawn(acceptor.run());

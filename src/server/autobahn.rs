@@ -144,7 +144,7 @@ async fn echo(mut stream: TcpStream) {
             Reception::Refuse { .. } | Reception::Plain => return,
         }
     };
-    if stream.write_all(&upgrade.response).await.is_err() {
+    if stream.write_all(&upgrade.accepted.response).await.is_err() {
         return;
     }
     let policy = Policy {

@@ -34,8 +34,13 @@ impl Pool {
 ///
 /// # Errors
 /// The system has none.
-pub(super) fn draw<const N: usize>() -> io::Result<[u8; N]> {
+fn draw<const N: usize>() -> io::Result<[u8; N]> {
     POOL.with_borrow_mut(Pool::draw)
+}
+
+/// What spreads the timers of a connection.
+pub(super) fn seed() -> io::Result<u32> {
+    draw().map(u32::from_ne_bytes)
 }
 
 /// A connection's public id: random and loggable, no secret.

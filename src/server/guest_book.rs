@@ -7,6 +7,7 @@ use crate::{
         seldom::Seldom,
     },
     metrics::{AcceptFault, Count, Handshake, Metrics},
+    token::Rejection,
     worker::clock::Clock,
 };
 use std::{io, net::IpAddr, sync::Arc};
@@ -52,6 +53,11 @@ impl GuestBook {
     pub(super) fn refused(&self, why: Refusal, address: IpAddr, agent: Option<Agent>) {
         let (_, words) = why.words();
         self.tell(why.outcome(), address, agent, words);
+    }
+
+    /// The credential of a handshake is refused.
+    pub(super) fn rejected(&self, why: &Rejection, address: IpAddr, agent: Option<Agent>) {
+        self.tell(Handshake::Unauthorized, address, agent, &why.to_string());
     }
 
     /// The time of a handshake is over.

@@ -1,27 +1,28 @@
 //! From a new socket to the 101, or to a plain HTTP answer.
 
 use super::{
+    court::Court,
     doubts::Doubts,
     entropy,
+    farewell::Farewell,
     guest_book::GuestBook,
-    http::{Reception as Judgement, Refusal, Site, Subprotocol, Upgrade, receive, serve_plain},
+    head::Head,
+    heard::Heard,
+    http::{Accepted, Refusal, Site, Subprotocol, Upgrade, serve_plain},
     introduction::{Introduction, introduction},
     standing::Standing,
 };
 use crate::{
-    connection::{Entrance, Slot, Stream, Visitor},
-    gate::{
-        forwarded::{Finding, proxy_v2},
-        guest::Gate,
-        refusals::Agent,
-    },
+    connection::{Entrance, Origin, Slot, Stream, Visitor},
+    gate::{guest::Gate, refusals::Agent},
     metrics::Handshake,
-    session::Arrival,
+    protocol::{credential::Presentation, identity::Login},
+    session::{Arrival, Opening},
+    token::{Class, Rejection},
     worker::{Receiving, Reception, clock::Clock},
 };
 use futures_util::TryFutureExt;
 use parking_lot::RwLock;
-use socket2::SockRef;
 use std::{
     future::Future,
     io,
@@ -30,7 +31,7 @@ use std::{
     time::Duration,
 };
 use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
+    io::AsyncWriteExt,
     net::TcpStream,
     time::{self, Instant, error::Elapsed},
 };
@@ -40,21 +41,20 @@ use tracing::field;
 const HANDSHAKE_MS: u64 = 5_000;
 /// The same for a socket that can only be answered with 503.
 const HOPELESS_MS: u64 = 100;
-/// Bytes read and forgotten behind a refusal.
-const DISCARD_BYTES: u64 = 64 * 1024;
-/// How long they are waited for, in milliseconds.
-const DISCARD_MS: u64 = 1_000;
-/// What most requests take, in bytes.
-const REQUEST_BYTES: usize = 1_024;
 
 /// What every handshake needs.
 #[derive(Clone, Debug)]
-struct House {
-    site: Arc<Site>,
-    doubts: Arc<Doubts>,
-    book: GuestBook,
-    gate: Arc<Gate>,
-    clock: Clock,
+pub(super) struct House {
+    /// What judges requests.
+    pub(super) site: Arc<Site>,
+    /// What judges credentials.
+    pub(super) court: Court,
+    pub(super) doubts: Arc<Doubts>,
+    /// Where handshakes are written down.
+    pub(super) book: GuestBook,
+    /// The vestibule.
+    pub(super) gate: Arc<Gate>,
+    pub(super) clock: Clock,
 }
 
 /// Receives new sockets for all workers.
@@ -67,16 +67,8 @@ pub(super) struct FrontDoor {
 }
 
 impl FrontDoor {
-    pub(super) fn new(
-        site: Arc<Site>,
-        gate: Arc<Gate>,
-        open: Arc<AtomicUsize>,
-        capacity: usize,
-        book: GuestBook,
-    ) -> Self {
-        let (doubts, clock) = (Arc::new(Doubts::new()), Clock::system());
-        let house = RwLock::new(House { site, doubts, book, gate, clock });
-        Self { house, open, capacity }
+    pub(super) fn new(house: House, open: Arc<AtomicUsize>, capacity: usize) -> Self {
+        Self { house: RwLock::new(house), open, capacity }
     }
 
     /// Where handshakes are written down.
@@ -133,6 +125,22 @@ impl Reception for FrontDoor {
     }
 }
 
+#[cfg(test)]
+impl House {
+    /// One that was never entered.
+    pub(super) fn empty(site: Arc<Site>) -> Self {
+        let clock = Clock::system();
+        Self {
+            site,
+            court: Court::empty(clock),
+            doubts: Arc::new(Doubts::new()),
+            book: GuestBook::new(&Arc::default(), &Arc::default(), clock),
+            gate: Arc::new(Gate::new(crate::config::Places::default())),
+            clock,
+        }
+    }
+}
+
 impl House {
     /// How a socket stands that came from `peer`.
     fn standing(&self, peer: IpAddr) -> Standing {
@@ -163,16 +171,6 @@ enum Next {
     Serve(Box<Entrance>),
     Leave,
     TurnAway(Farewell),
-}
-
-/// A refusal that is still to be said.
-struct Farewell {
-    stream: TcpStream,
-    response: Vec<u8>,
-    /// It counts in the vestibule until it is gone,
-    standing: Standing,
-    /// and among the connections.
-    _slot: Slot,
 }
 
 impl GuestBook {
@@ -210,8 +208,7 @@ struct Newcomer {
 
 impl Newcomer {
     async fn shake_hands(mut self) -> io::Result<Received> {
-        // Who says nothing costs no buffer.
-        let mut head = Vec::new();
+        let mut head = Head::default();
         let ip = self.peer.ip().to_canonical();
         let introduced = tokio::select! {
             biased;
@@ -238,12 +235,15 @@ impl Newcomer {
             () = self.standing.lost() => return Ok(Received::Answered(Handshake::Evicted)),
         };
         match heard {
-            Heard::Upgrade(client, upgrade) => self.welcome(client, upgrade, head).await,
+            Heard::Upgrade(client, upgrade) => {
+                self.standing = self.standing.named(|| self.house.standing_of(client));
+                self.receive(client, *upgrade, head).await
+            }
             Heard::Refuse { client, why, response, agent } => {
                 Ok(self.refuse(client, why, response, agent))
             }
             // Boxed: few sockets need it, and all would pay for its size.
-            Heard::Plain => Box::pin(self.answer(head)).await,
+            Heard::Plain => Box::pin(self.answer(head.into_bytes())).await,
             Heard::Gone => Ok(Received::Answered(Handshake::Gone)),
         }
     }
@@ -259,16 +259,41 @@ impl Newcomer {
         Ok(Received::Answered(Handshake::Plain))
     }
 
-    /// Lets a handshake in that is in order, if there is room: says 101. What was read behind the
-    /// request in `head` belongs to the frames.
+    /// Takes a handshake that is in order, once its credential was found good if that comes first.
+    async fn receive(
+        self,
+        client: IpAddr,
+        mut upgrade: Upgrade,
+        head: Head,
+    ) -> io::Result<Received> {
+        let accepted = &mut upgrade.accepted;
+        let first = accepted.credential.take_if(|_| accepted.verdict_first);
+        let Some(credential) = first else {
+            return self.welcome(client, upgrade, head, None).await;
+        };
+        let shown = Presentation { credential, origin: accepted.origin.as_deref() };
+        let verdict = tokio::select! {
+            biased;
+            // Boxed: few handshakes need it, and all would pay for its size.
+            verdict = Box::pin(self.house.court.judge(shown, client)) => verdict,
+            () = self.standing.lost() => return Ok(Received::Answered(Handshake::Evicted)),
+        };
+        match verdict {
+            Ok(login) => self.welcome(client, upgrade, head, Some(login)).await,
+            Err(rejection) => Ok(self.reject(client, &rejection, upgrade.agent)),
+        }
+    }
+
+    /// Lets it in, if there is room: says 101. What was read behind the request in `head` belongs
+    /// to the frames.
     async fn welcome(
         self,
         client: IpAddr,
         upgrade: Upgrade,
-        mut head: Vec<u8>,
+        head: Head,
+        login: Option<Box<Login>>,
     ) -> io::Result<Received> {
         let Self { mut stream, peer, house, slot, standing } = self;
-        let standing = standing.named(|| house.standing_of(client));
         let guest = match standing.guest() {
             Ok(guest) => guest,
             Err(why) => {
@@ -279,7 +304,13 @@ impl Newcomer {
                 return Ok(Received::Refused { why, farewell });
             }
         };
-        stream.write_all(&upgrade.response).await?;
+        let Accepted { response, subprotocol, credential, origin, room, .. } = upgrade.accepted;
+        let opening = match (&login, credential) {
+            (Some(_), _) => Opening::Judged,
+            (None, Some(credential)) => Opening::Presented(credential),
+            (None, None) => Opening::FirstMessage,
+        };
+        stream.write_all(&response).await?;
         let id = entropy::connection_id()?;
         let other = (client != peer.ip().to_canonical()).then(|| field::display(client));
         tracing::debug!(connection = %id, %peer, client = other, "open");
@@ -287,14 +318,28 @@ impl Newcomer {
         visitor.guest = Some(Box::new(guest));
         Ok(Received::Entered(Box::new(Entrance {
             stream: Stream::Tcp(stream),
-            early: head.split_off(upgrade.consumed.min(head.len())).into(),
-            unknown_subprotocol: upgrade.subprotocol == Subprotocol::Unknown,
-            arrival: Arrival::new(id, u32::from_ne_bytes(entropy::draw()?)),
-            login: None,
-            origin: None,
+            early: head.behind(upgrade.consumed).into(),
+            unknown_subprotocol: subprotocol == Subprotocol::Unknown,
+            arrival: Arrival { opening, room, ..Arrival::new(id, entropy::seed()?) },
+            login,
+            origin: origin.map(|origin| Box::new(Origin(origin))),
             slot,
             visitor: Box::new(visitor),
         })))
+    }
+
+    /// Says no to its credential.
+    fn reject(self, client: IpAddr, rejection: &Rejection, agent: Option<Agent>) -> Received {
+        self.house.book.rejected(rejection, client, agent);
+        let class = rejection.class();
+        if class != Class::Unavailable {
+            self.standing.failed(self.house.clock.now().time);
+        }
+        let why = Refusal::Refused(class);
+        let Self { stream, slot, standing, .. } = self;
+        standing.leave();
+        let response = why.response();
+        Received::Refused { why, farewell: Farewell { stream, response, standing, _slot: slot } }
     }
 
     fn refuse(
@@ -310,85 +355,4 @@ impl Newcomer {
         standing.leave();
         Received::Refused { why, farewell: Farewell { stream, response, standing, _slot: slot } }
     }
-}
-
-/// What a socket says first.
-enum Heard {
-    /// It wants a WebSocket, for this client.
-    Upgrade(IpAddr, Upgrade),
-    /// Something that is refused.
-    Refuse { client: IpAddr, why: Refusal, response: Vec<u8>, agent: Option<Agent> },
-    /// Any other request.
-    Plain,
-    /// Nothing more.
-    Gone,
-}
-
-impl House {
-    /// Reads the head of the request that `ip` sends, for itself or for whom it introduced.
-    async fn listen(
-        &self,
-        stream: &mut TcpStream,
-        head: &mut Vec<u8>,
-        ip: IpAddr,
-        introduced: Option<IpAddr>,
-    ) -> io::Result<Heard> {
-        loop {
-            if head.is_empty() {
-                // A buffer for whoever speaks; most requests fit.
-                stream.readable().await?;
-                head.reserve(REQUEST_BYTES);
-            } else {
-                match receive(head, &self.site, ip) {
-                    Judgement::NeedMore => {}
-                    Judgement::Refuse { why, response, agent } => {
-                        if proxy_v2::is_header(head) {
-                            self.doubts.about_uncalled_header(ip);
-                        }
-                        let client = introduced.unwrap_or(ip);
-                        return Ok(Heard::Refuse { client, why, response, agent });
-                    }
-                    Judgement::Plain => return Ok(Heard::Plain),
-                    Judgement::Upgrade(upgrade) => {
-                        let Finding { client, doubt } = upgrade.finding;
-                        if let Some(doubt) = doubt {
-                            self.doubts.about(ip, doubt);
-                        }
-                        return Ok(Heard::Upgrade(introduced.unwrap_or(client), upgrade));
-                    }
-                }
-            }
-            if stream.read_buf(head).await? == 0 {
-                return Ok(Heard::Gone);
-            }
-        }
-    }
-}
-
-impl Farewell {
-    /// Answers, and resets a peer that has not hung up in time: by `deadline` at the latest, and
-    /// sooner when too many are on their way out.
-    async fn say(mut self, deadline: Instant) -> io::Result<()> {
-        let patience = Instant::now() + Duration::from_millis(DISCARD_MS);
-        let Self { stream, response, standing, _slot } = &mut self;
-        let hung_up = tokio::select! {
-            biased;
-            hung_up = time::timeout_at(deadline.min(patience), speak(stream, response)) => hung_up,
-            () = standing.lost() => Ok(Ok(false)),
-        };
-        if !matches!(hung_up, Ok(Ok(true))) {
-            SockRef::from(&self.stream).set_linger(Some(Duration::ZERO))?;
-        }
-        Ok(())
-    }
-}
-
-/// Answers, half-closes, and reads what is still on its way: bytes that nobody reads would turn
-/// the answer into a reset. Returns whether the peer hung up behind them.
-async fn speak(stream: &mut TcpStream, response: &[u8]) -> io::Result<bool> {
-    stream.write_all(response).await?;
-    stream.shutdown().await?;
-    let (mut rest, mut nowhere) = (stream.take(DISCARD_BYTES), tokio::io::sink());
-    tokio::io::copy(&mut rest, &mut nowhere).await?;
-    Ok(rest.limit() > 0)
 }

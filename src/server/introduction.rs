@@ -1,12 +1,12 @@
 //! What a trusted proxy owes before its request: the header of the PROXY protocol.
 
-use super::http::Site;
+use super::{head::Head, http::Site};
 use crate::gate::forwarded::{
     must_introduce,
     proxy_v2::{self, Fault, Progress},
 };
 use std::{io, net::IpAddr};
-use tokio::{io::AsyncReadExt, net::TcpStream};
+use tokio::net::TcpStream;
 
 /// How a connection begins.
 pub(super) enum Introduction {
@@ -21,18 +21,18 @@ pub(super) enum Introduction {
 /// Reads the PROXY header, if one is due; what follows it is left in `head`.
 pub(super) async fn introduction(
     stream: &mut TcpStream,
-    head: &mut Vec<u8>,
+    head: &mut Head,
     site: &Site,
     peer: IpAddr,
 ) -> io::Result<Introduction> {
     if !must_introduce(site.proxies(), peer) {
         return Ok(Introduction::Made(None));
     }
-    while stream.read_buf(head).await? > 0 {
+    while head.read(stream).await? > 0 {
         match proxy_v2::parse(head) {
             Progress::NeedMore => {}
             Progress::Done { client, length } => {
-                head.drain(..length.min(head.len()));
+                head.skip(length);
                 return Ok(Introduction::Made(client));
             }
             Progress::Refuse(fault) => return Ok(Introduction::Refused(fault)),

@@ -5,46 +5,48 @@ mod admin;
 #[cfg(test)]
 mod autobahn;
 mod census;
+mod court;
 mod descriptors;
 mod doubts;
 mod entropy;
+mod farewell;
 mod guest_book;
 mod handshake;
+mod head;
+mod heard;
 mod household;
 pub(crate) mod http;
 mod introduction;
 mod reload;
+mod settings;
 mod standing;
 #[cfg(test)]
 mod tests;
 
 use crate::{
     broker::{Epochs, MemoryBroker},
-    config::{AdminConfig, OnUserLimit, Places, TrustedProxies},
+    config::AdminConfig,
     connection::Shared,
     gate::{guest::Gate, refusals::RefusalLog, users::Users, verifications::Verifications},
     metrics::Metrics,
-    protocol::{
-        limits::{AuthLimits, SessionLimits},
-        room_name::RoomName,
-        room_rules::RoomRules,
-    },
+    protocol::room_name::RoomName,
     relay::Relay,
-    session::Rules,
-    token::Verifier,
     worker::{CONTROLS, Control, Place, Worker, clock::Clock},
 };
 use accept::Acceptor;
 use admin::Admin;
 use census::Survey;
+use court::Court;
+use doubts::Doubts;
 use futures_util::stream::{FuturesUnordered, StreamExt};
 use guest_book::GuestBook;
-use handshake::FrontDoor;
+use handshake::{FrontDoor, House};
 use household::{Household, Keeping};
 use http::Site;
 pub use http::{Demo, DemoTokens};
 use reload::{Current, Helm};
 pub use reload::{NotServing, ServerHandle};
+pub use settings::Settings;
 use std::{
     fmt,
     future::Future,
@@ -67,78 +69,6 @@ pub const FEATURES: &[&str] = &["recovery", "history", "ephemeral", "room_token"
 pub(crate) const ROOMS: usize = 1_000_000;
 /// What a worker is given beyond `drain_ms` to return, in milliseconds.
 const DRAIN_GRACE_MS: u64 = 1_000;
-
-/// What a server is made of.
-pub struct Settings {
-    /// The public address; port 0 picks one.
-    pub listen: SocketAddr,
-    /// Worker threads; 0 is one per core.
-    pub workers: usize,
-    /// Connections at a time; 0 derives the cap from the descriptor limit.
-    pub connections: usize,
-    /// How long a drain may take, in milliseconds.
-    pub drain_ms: u64,
-    /// Limits, what holds in which rooms, and features.
-    pub rules: Rules,
-    /// Memory that the history of all rooms may take, in bytes.
-    pub history_total_bytes: usize,
-    /// Origins that may connect; empty lets all in.
-    pub origins: Vec<String>,
-    /// How many may wait for their verdict.
-    pub places: Places,
-    /// Sockets accepted a second; above it the listener waits.
-    pub accepts_per_s: u32,
-    /// The proxies whose word about the addresses of clients is taken.
-    pub trusted_proxies: TrustedProxies,
-    /// The page that shows the protocol, at `/`.
-    pub demo: Demo,
-    /// Connections of one user at a time.
-    pub connections_per_user: u32,
-    /// What happens over that cap.
-    pub on_user_limit: OnUserLimit,
-    /// Judges credentials.
-    pub verifier: Arc<dyn Verifier>,
-    /// Where metrics are served; `None` is nowhere.
-    pub admin: Option<AdminConfig>,
-}
-
-impl Settings {
-    /// Defaults on a loopback port that the system picks, with this verifier and open rooms.
-    pub fn new(verifier: Arc<dyn Verifier>) -> Self {
-        Self {
-            listen: SocketAddr::from(([127, 0, 0, 1], 0)),
-            workers: 0,
-            connections: 0,
-            drain_ms: 5_000,
-            rules: Rules {
-                auth: AuthLimits::default(),
-                session: SessionLimits::default(),
-                rooms: RoomRules::open(),
-                features: FEATURES,
-            },
-            history_total_bytes: MemoryBroker::CAP_BYTES,
-            origins: Vec::new(),
-            places: Places::default(),
-            accepts_per_s: 5_000,
-            trusted_proxies: TrustedProxies::default(),
-            demo: Demo::Off,
-            connections_per_user: 32,
-            on_user_limit: OnUserLimit::default(),
-            verifier,
-            admin: None,
-        }
-    }
-}
-
-impl fmt::Debug for Settings {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Settings")
-            .field("listen", &self.listen)
-            .field("workers", &self.workers)
-            .field("rules", &self.rules)
-            .finish_non_exhaustive()
-    }
-}
 
 /// Why a server stopped before it was told to.
 #[derive(Debug)]
@@ -308,8 +238,11 @@ impl Crew {
         let open = Arc::new(AtomicUsize::new(0));
         let book = GuestBook::new(&shared.metrics, &shared.refusals, clock);
         let gate = Arc::new(Gate::new(places));
-        let door =
-            Arc::new(FrontDoor::new(Arc::clone(site), Arc::clone(&gate), open, capacity, book));
+        let court = Court::new(&current, &shared, clock);
+        let site = Arc::clone(site);
+        let doubts = Arc::new(Doubts::new());
+        let house = House { site, court, doubts, book, gate: Arc::clone(&gate), clock };
+        let door = Arc::new(FrontDoor::new(house, open, capacity));
         let (controls, receivers): (Vec<_>, Vec<_>) =
             (0..workers).map(|_| mpsc::channel(CONTROLS)).unzip();
         let controls: Arc<[_]> = controls.into();

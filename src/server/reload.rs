@@ -69,6 +69,8 @@ pub(super) fn terms(settings: Settings) -> Arc<Terms> {
 pub(super) fn site(settings: &Settings, addr: SocketAddr) -> Site {
     let demo = settings.demo.clone().on(addr);
     Site::new(settings.origins.clone())
+        .reading(settings.sources.clone())
+        .with_rooms_at(settings.room_path.clone())
         .behind(settings.trusted_proxies.clone())
         .with_demo(demo, settings.rules.auth.deadline_ms)
 }

@@ -72,6 +72,14 @@ impl Standing {
         }
     }
 
+    /// Its credential was refused.
+    pub(super) fn failed(&self, now: Time) {
+        match self {
+            Self::Guest(guest) | Self::Unnamed(guest) => guest.failed(now),
+            Self::Crowded | Self::Full => {}
+        }
+    }
+
     /// It was refused, and is on its way out.
     pub(super) fn leave(&self) {
         match self {

@@ -217,7 +217,7 @@ async fn a_handle_exchanges_the_verifier_and_its_upkeep_and_drops_nobody() {
 }
 
 /// Lets nobody in.
-struct Closed;
+pub(super) struct Closed;
 
 impl Verifier for Closed {
     fn verify(&self, _: Token<'_>, _: Wall) -> Verification {

@@ -84,9 +84,14 @@ impl AwaitingAuth {
             return Err(End::answer(id, CloseCode::TokenInvalid));
         }
         turn.act(Action::Verify(credential));
-        let asked = Asked { id: keep(id), room: self.room.take() };
+        Ok(Some(self.wait(keep(id))))
+    }
+
+    /// From here on there is nothing but the verdict.
+    pub(super) fn wait(&mut self, id: Option<Box<str>>) -> State {
+        let asked = Asked { id, room: self.room.take() };
         let asked = (asked.id.is_some() || asked.room.is_some()).then(|| Box::new(asked));
-        Ok(Some(State::Verifying(Verifying { deadline: self.deadline, asked })))
+        State::Verifying(Verifying { deadline: self.deadline, asked })
     }
 }
 

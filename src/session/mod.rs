@@ -49,6 +49,8 @@ pub enum Opening {
     FirstMessage,
     /// A credential came with the handshake; it is verified at once.
     Presented(Credential<'static>),
+    /// The same, but it was judged before the 101: the driver says the verdict at once.
+    Judged,
 }
 
 /// What a connection brings along.
@@ -143,6 +145,7 @@ impl Session {
         let step = match opening {
             Opening::FirstMessage => Ok(None),
             Opening::Presented(credential) => entry.verify(&mut turn, None, credential),
+            Opening::Judged => Ok(Some(entry.wait(None))),
         };
         let mut actions = turn.out;
         let state = match step {

@@ -73,6 +73,7 @@ pub trait Verifier: Send + Sync + 'static {
         match shown.credential {
             Credential::Token(token) => self.verify(token, now),
             Credential::Ticket(_) => Verification::Done(Err(TicketFault::Unknown.into())),
+            Credential::Unreadable(fault) => Verification::Done(Err(Rejection::Unreadable(fault))),
             Credential::Password(_) => Verification::Done(Err(Rejection::Password)),
         }
     }

@@ -2,6 +2,7 @@
 
 mod issuer;
 mod rooms;
+mod sources;
 
 use super::{
     WORKERS_MAX,
@@ -60,14 +61,20 @@ const fn nothing(means: &'static str, example: &'static str) -> Unset {
 }
 
 /// Every key, in the order of the documents.
-pub const KEYS: &[Key] =
-    &join::<{ FRONT.len() + issuer::KEYS.len() + REST.len() + rooms::KEYS.len() + END.len() }>();
+pub const KEYS: &[Key] = &join::<{ LENGTH }>();
+
+const LENGTH: usize = FRONT.len()
+    + sources::KEYS.len()
+    + issuer::KEYS.len()
+    + REST.len()
+    + rooms::KEYS.len()
+    + END.len();
 
 /// The parts of the table, one behind the other.
 const fn join<const N: usize>() -> [Key; N] {
     let mut all = [truth("", ""); N];
     let (mut part, mut parts): (&[Key], &[&[Key]]) =
-        (FRONT, &[issuer::KEYS, REST, rooms::KEYS, END]);
+        (FRONT, &[&sources::KEYS, issuer::KEYS, REST, rooms::KEYS, END]);
     let mut free = all.as_mut_slice();
     while let Some((slot, behind)) = free.split_first_mut() {
         if let (true, Some((next, more))) = (part.is_empty(), parts.split_first()) {

@@ -14,6 +14,12 @@ pub(super) const KEYS: &[Key] = &[
         "Who may join and send, in the rooms that no rule names. It must be chosen; with rules it \
          may be left out and is \"granted\".",
     ),
+    text(
+        "rooms.path",
+        nothing("`/ws` alone, and rooms are joined by messages", "\"/ws/{room}\""),
+        "A path below `/ws/` that names a room: whoever connects there is in that room right \
+         behind the verdict, if it may join it. `/ws` stays.",
+    ),
     number(
         "rooms.history_total_bytes",
         (0, 1_099_511_627_776),

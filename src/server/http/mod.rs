@@ -16,9 +16,13 @@ pub(crate) use refusal::Refusal;
 pub(super) use refusal::json_body;
 pub(super) use request::HEADER_LINES;
 pub(crate) use request::{HEAD_BYTES, Reception, receive};
-pub(crate) use upgrade::{Subprotocol, Upgrade};
+pub(crate) use upgrade::{Accepted, Subprotocol, Upgrade};
 
-use crate::config::TrustedProxies;
+use crate::{
+    config::TrustedProxies,
+    credential::{Page, Sources},
+    protocol::room_path::RoomPath,
+};
 use demo::Stage;
 use std::sync::{
     Arc,
@@ -37,6 +41,10 @@ pub(crate) struct Site {
     origins: Box<[String]>,
     /// Whose word about the addresses of clients is taken.
     proxies: TrustedProxies,
+    /// Where credentials may come from.
+    sources: Sources,
+    /// The path that names a room.
+    room_path: Option<RoomPath>,
     stage: Stage,
     /// Shared with the sites before and after it.
     phase: Arc<Phase>,
@@ -55,6 +63,8 @@ impl Site {
         Self {
             origins: origins.into_boxed_slice(),
             proxies: TrustedProxies::default(),
+            sources: Sources::default(),
+            room_path: None,
             stage: Stage::default(),
             phase: Arc::default(),
         }
@@ -68,6 +78,16 @@ impl Site {
     /// The same behind these proxies.
     pub(crate) fn behind(self, proxies: TrustedProxies) -> Self {
         Self { proxies, ..self }
+    }
+
+    /// The same with credentials from these sources, too.
+    pub(crate) fn reading(self, sources: Sources) -> Self {
+        Self { sources, ..self }
+    }
+
+    /// The same with a path that names a room, too.
+    pub(crate) fn with_rooms_at(self, room_path: Option<RoomPath>) -> Self {
+        Self { room_path, ..self }
     }
 
     /// Whose word about the addresses of clients is taken.
@@ -103,5 +123,16 @@ impl Site {
     /// Whether the value of an `Origin` header passes.
     fn admits(&self, origin: &[u8]) -> bool {
         self.origins.is_empty() || self.origins.iter().any(|known| known.as_bytes() == origin)
+    }
+
+    /// What the `Origin` of an admitted handshake says to sources of credentials.
+    fn page(&self, origin: Option<&[u8]>) -> Page {
+        match origin {
+            None => Page::None,
+            Some(_) if self.origins.is_empty() => Page::Unlisted,
+            // A page without an origin of its own may be anybody's.
+            Some(b"null") => Page::Unlisted,
+            Some(_) => Page::Listed,
+        }
     }
 }

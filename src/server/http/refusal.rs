@@ -1,9 +1,12 @@
 //! Every way to say no to a handshake, as a complete HTTP response.
 
 use super::RETRY_AFTER_S;
-use crate::metrics::Handshake;
+use crate::{metrics::Handshake, protocol::close_code::CloseCode, token::Class};
 use serde::Serialize;
 use std::fmt::Write;
+
+/// What a credential is asked for with (RFC 6750 3).
+const CHALLENGE: &str = "Bearer realm=\"vestibule\"";
 
 /// Why a request is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -32,8 +35,16 @@ pub(crate) enum Refusal {
     Key,
     /// The offer of subprotocols is malformed, or has a word twice.
     SubprotocolOffer,
-    /// The origin is not on the list.
+    /// Among the subprotocols there is a token and nothing else: nothing could be echoed.
+    LoneToken,
+    /// The origin is not on the list, or there is none where there has to be.
     Origin,
+    /// The handshake has no credential, and must have one.
+    NoCredential,
+    /// It has several that differ.
+    Credentials,
+    /// Its credential is refused.
+    Refused(Class),
     /// The server stops.
     Draining,
     /// The server has no connection to spare.
@@ -51,7 +62,7 @@ struct Body {
 impl Refusal {
     /// Every refusal.
     #[cfg(test)]
-    pub(super) const ALL: [Self; 16] = [
+    pub(super) const ALL: [Self; 25] = [
         Self::ProxyHeader,
         Self::Malformed,
         Self::HeadTooLarge,
@@ -64,7 +75,16 @@ impl Refusal {
         Self::WebSocketVersion,
         Self::Key,
         Self::SubprotocolOffer,
+        Self::LoneToken,
         Self::Origin,
+        Self::NoCredential,
+        Self::Credentials,
+        Self::Refused(Class::Invalid),
+        Self::Refused(Class::Expired),
+        Self::Refused(Class::NotYetValid),
+        Self::Refused(Class::Forbidden),
+        Self::Refused(Class::Revoked),
+        Self::Refused(Class::Unavailable),
         Self::Draining,
         Self::Full,
         Self::Crowded,
@@ -114,9 +134,12 @@ impl Refusal {
             | Self::ConnectionHeader
             | Self::WebSocketVersion
             | Self::Key
-            | Self::SubprotocolOffer => Handshake::Malformed,
+            | Self::SubprotocolOffer
+            | Self::LoneToken
+            | Self::Credentials => Handshake::Malformed,
             Self::HeadTooLarge => Handshake::TooLarge,
             Self::Origin => Handshake::Origin,
+            Self::NoCredential | Self::Refused(_) => Handshake::Unauthorized,
             Self::Draining => Handshake::Draining,
             Self::Full => Handshake::Full,
             Self::Crowded => Handshake::Crowded,
@@ -132,7 +155,15 @@ impl Refusal {
             | Self::HttpVersion
             | Self::ConnectionHeader
             | Self::Key
-            | Self::SubprotocolOffer => "400 Bad Request",
+            | Self::SubprotocolOffer
+            | Self::LoneToken
+            | Self::Credentials => "400 Bad Request",
+            Self::NoCredential
+            | Self::Refused(Class::Invalid | Class::Expired | Class::NotYetValid) => {
+                "401 Unauthorized"
+            }
+            Self::Refused(Class::Forbidden | Class::Revoked) => "403 Forbidden",
+            Self::Refused(Class::Unavailable) => "503 Service Unavailable",
             Self::Origin => "403 Forbidden",
             Self::Method => "405 Method Not Allowed",
             Self::UpgradeRequired | Self::WebSocketVersion => "426 Upgrade Required",
@@ -149,8 +180,13 @@ impl Refusal {
             Self::WebSocketVersion => {
                 vec![upgrade, ("Sec-WebSocket-Version", "13".to_owned())]
             }
-            Self::Draining | Self::Full | Self::Crowded => {
+            Self::Draining | Self::Full | Self::Crowded | Self::Refused(Class::Unavailable) => {
                 vec![("Retry-After", RETRY_AFTER_S.to_string())]
+            }
+            // RFC 6750 3: who has shown nothing is told no error.
+            Self::NoCredential => vec![("WWW-Authenticate", CHALLENGE.to_owned())],
+            Self::Refused(Class::Invalid | Class::Expired | Class::NotYetValid) => {
+                vec![("WWW-Authenticate", format!("{CHALLENGE}, error=\"invalid_token\""))]
             }
             Self::ProxyHeader
             | Self::Malformed
@@ -161,6 +197,9 @@ impl Refusal {
             | Self::ConnectionHeader
             | Self::Key
             | Self::SubprotocolOffer
+            | Self::LoneToken
+            | Self::Credentials
+            | Self::Refused(Class::Forbidden | Class::Revoked)
             | Self::Origin => vec![],
         }
     }
@@ -207,7 +246,20 @@ impl Refusal {
                 "Sec-WebSocket-Protocol must be a list of at most 32 different names, separated \
                  by commas.",
             ),
+            Self::LoneToken => (
+                "bad_handshake",
+                "Offer another subprotocol beside the token, such as vestibule.v1: a token is \
+                 never echoed.",
+            ),
             Self::Origin => ("origin_not_allowed", "Pages of this origin may not connect here."),
+            Self::NoCredential => {
+                ("auth_required", "This server takes no connection without a credential.")
+            }
+            Self::Credentials => (
+                "ambiguous_credentials",
+                "The handshake carries several credentials that differ: send one.",
+            ),
+            Self::Refused(class) => refused(class),
             Self::Draining => ("draining", "The server is going away; connect again shortly."),
             Self::Full => ("overloaded", "The server is full; connect again later."),
             Self::Crowded => {
@@ -215,6 +267,19 @@ impl Refusal {
             }
         }
     }
+}
+
+/// The words of a verdict before the 101: the name of the close code that it would be behind it.
+fn refused(class: Class) -> (&'static str, &'static str) {
+    let code = match class {
+        Class::Invalid => CloseCode::TokenInvalid,
+        Class::Expired => CloseCode::TokenExpired,
+        Class::NotYetValid => CloseCode::TokenNotYetValid,
+        Class::Forbidden => CloseCode::Forbidden,
+        Class::Revoked => CloseCode::Revoked,
+        Class::Unavailable => CloseCode::Internal,
+    };
+    (code.name(), code.message())
 }
 
 /// The body of every refusal on this port.

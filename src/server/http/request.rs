@@ -5,9 +5,16 @@ use super::{
     refusal::Refusal,
     upgrade::{self, Upgrade},
 };
-use crate::gate::{forwarded, refusals::Agent};
+use crate::{
+    gate::{forwarded, refusals::Agent},
+    protocol::{
+        room_name::{BadRoomName, RoomName},
+        room_path::room_of,
+    },
+};
 use httparse::{Error, Header, Request, Status};
-use std::{mem::MaybeUninit, net::IpAddr};
+use percent_encoding::percent_decode_str;
+use std::{borrow::Cow, mem::MaybeUninit, net::IpAddr};
 
 /// The longest request head, in bytes; over it 431.
 pub(crate) const HEAD_BYTES: usize = 8 * 1024;
@@ -20,7 +27,7 @@ pub(crate) enum Reception {
     /// The head is not complete: read on.
     NeedMore,
     /// A handshake that is accepted once its response is written.
-    Upgrade(Upgrade),
+    Upgrade(Box<Upgrade>),
     /// Write this response and close.
     Refuse {
         /// Why.
@@ -48,15 +55,15 @@ pub(crate) fn receive(head: &[u8], site: &Site, peer: IpAddr) -> Reception {
         Err(_) => return refuse(Refusal::Malformed, None),
     };
     let method = request.method.unwrap_or_default();
-    if request.path.and_then(path) != Some(ENDPOINT) {
+    let Some(target) = request.path.and_then(|target| Target::of(target, site)) else {
         return Reception::Plain;
-    }
+    };
     let head = Head { method, minor: request.version.unwrap_or(0), headers: request.headers };
-    match upgrade::judge(&head, site) {
-        Ok((response, subprotocol)) => {
+    match upgrade::judge(&head, target, site) {
+        Ok(accepted) => {
             let finding = forwarded::find(site.proxies(), peer, |name| head.all(name));
             let agent = head.agent();
-            Reception::Upgrade(Upgrade { response, subprotocol, consumed, finding, agent })
+            Reception::Upgrade(Box::new(Upgrade { accepted, consumed, finding, agent }))
         }
         Err(why) if method == "HEAD" => {
             Reception::Refuse { why, response: why.response_to_head(), agent: head.agent() }
@@ -82,6 +89,11 @@ impl<'a> Head<'a> {
     /// What the client calls itself.
     fn agent(&self) -> Option<Agent> {
         self.all("user-agent").next().map(Agent::of)
+    }
+
+    /// All header lines, each with its name.
+    pub(super) fn lines(&self) -> impl Iterator<Item = (&'a str, &'a [u8])> {
+        self.headers.iter().map(|header| (header.name, header.value))
     }
 
     /// The values of all header lines of this name, in order.
@@ -112,14 +124,32 @@ impl<'a> Head<'a> {
     }
 }
 
-/// The path of a request target in origin or absolute form (RFC 9112 3.2), without its query:
-/// nobody is to log that.
-fn path(target: &str) -> Option<&str> {
-    let target = match target.split_once("://") {
-        Some((scheme, rest)) if !scheme.contains(['/', '?']) => {
-            rest.find(['/', '?']).and_then(|at| rest.get(at..))?
+/// What a handshake is for.
+pub(super) struct Target<'r> {
+    /// The room that the path names, if it names one.
+    pub(super) room: Option<Result<RoomName, BadRoomName>>,
+    /// What stands behind the path, for sources of credentials: nobody is to log it.
+    pub(super) query: Option<&'r str>,
+}
+
+impl<'r> Target<'r> {
+    /// The target of a request in origin or absolute form (RFC 9112 3.2), if it is the endpoint.
+    fn of(target: &'r str, site: &Site) -> Option<Self> {
+        let target = match target.split_once("://") {
+            Some((scheme, rest)) if !scheme.contains(['/', '?']) => {
+                rest.find(['/', '?']).and_then(|at| rest.get(at..))?
+            }
+            Some(_) | None => target,
+        };
+        let (path, query) = match target.split_once('?') {
+            Some((path, query)) => (path, Some(query)),
+            None => (target, None),
+        };
+        if path == ENDPOINT {
+            return Some(Self { room: None, query });
         }
-        Some(_) | None => target,
-    };
-    target.split('?').next()
+        let segment = site.room_path.as_ref()?.segment(path)?;
+        let decoded: Cow<'_, [u8]> = percent_decode_str(segment).into();
+        Some(Self { room: Some(room_of(&decoded)), query })
+    }
 }

@@ -1,9 +1,18 @@
 //! The server's side of the WebSocket handshake (RFC 6455 4.2), without IO.
 
-use super::{Site, refusal::Refusal, request::Head};
+use super::{
+    Site,
+    refusal::Refusal,
+    request::{Head, Target},
+};
 use crate::{
+    credential::{Page, Request, SourceFault, carries_token},
     gate::{forwarded::Finding, refusals::Agent},
-    protocol::SUBPROTOCOL,
+    protocol::{
+        SUBPROTOCOL,
+        credential::Credential,
+        room_name::{BadRoomName, RoomName},
+    },
 };
 use base64::{
     Engine,
@@ -29,16 +38,31 @@ const KEY_BASE64: GeneralPurpose = GeneralPurpose::new(
 /// A handshake that is accepted.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Upgrade {
-    /// The 101, to be written as it is.
-    pub(crate) response: Vec<u8>,
-    /// What the client speaks.
-    pub(crate) subprotocol: Subprotocol,
+    /// What it comes to.
+    pub(crate) accepted: Accepted,
     /// Length of the request head, in bytes; what was read behind it belongs to the frames.
     pub(crate) consumed: usize,
     /// Whom it speaks for.
     pub(crate) finding: Finding,
     /// What the client calls itself.
     pub(crate) agent: Option<Agent>,
+}
+
+/// What a handshake says that is in order.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Accepted {
+    /// The 101, to be written as it is.
+    pub(crate) response: Vec<u8>,
+    /// What the client speaks.
+    pub(crate) subprotocol: Subprotocol,
+    /// The credential that came along.
+    pub(crate) credential: Option<Credential<'static>>,
+    /// Whether there is no 101 before that is found good.
+    pub(crate) verdict_first: bool,
+    /// The page that it comes from.
+    pub(crate) origin: Option<Box<str>>,
+    /// The room that it is for.
+    pub(crate) room: Option<Box<Result<RoomName, BadRoomName>>>,
 }
 
 /// What came of the client's offer.
@@ -53,20 +77,46 @@ pub(crate) enum Subprotocol {
 }
 
 /// Judges a request to the endpoint and makes the response that accepts it.
-pub(super) fn judge(head: &Head<'_>, site: &Site) -> Result<(Vec<u8>, Subprotocol), Refusal> {
+pub(super) fn judge(head: &Head<'_>, target: Target<'_>, site: &Site) -> Result<Accepted, Refusal> {
     upgradable(head)?;
     if head.one("sec-websocket-version")? != Some(b"13") {
         return Err(Refusal::WebSocketVersion);
     }
     let key = key(head)?;
     let (subprotocol, echo) = subprotocol(head)?;
-    if !head.one("origin")?.is_none_or(|origin| site.admits(origin)) {
+    let origin = head.one("origin")?;
+    if !origin.is_none_or(|origin| site.admits(origin)) {
         return Err(Refusal::Origin);
     }
     if site.is_draining() {
         return Err(Refusal::Draining);
     }
-    Ok((accept(key, echo), subprotocol))
+    let Target { room, query } = target;
+    Ok(Accepted {
+        response: accept(key, echo),
+        subprotocol,
+        credential: credential(head, query, site.page(origin), site)?,
+        verdict_first: site.sources.required(),
+        origin: origin.and_then(|origin| str::from_utf8(origin).ok()).map(Into::into),
+        room: room.map(Box::new),
+    })
+}
+
+/// What the sources find that are read.
+fn credential(
+    head: &Head<'_>,
+    query: Option<&str>,
+    page: Page,
+    site: &Site,
+) -> Result<Option<Credential<'static>>, Refusal> {
+    if site.sources.is_empty() {
+        return Ok(None);
+    }
+    site.sources.read(&Request::new(query, page, head.lines())).map_err(|fault| match fault {
+        SourceFault::Missing => Refusal::NoCredential,
+        SourceFault::Several => Refusal::Credentials,
+        SourceFault::Page => Refusal::Origin,
+    })
 }
 
 /// Whether this is a request to switch to WebSocket that only one reading of HTTP allows.
@@ -108,6 +158,11 @@ fn subprotocol<'a>(head: &Head<'a>) -> Result<(Subprotocol, Option<&'a [u8]>), R
             return Err(Refusal::SubprotocolOffer);
         }
         offers.push(offer);
+    }
+    let all = offers.len();
+    offers.retain(|offer| !carries_token(offer));
+    if offers.is_empty() && all > 0 {
+        return Err(Refusal::LoneToken);
     }
     let ours = offers.iter().find(|offer| **offer == SUBPROTOCOL.as_bytes());
     Ok(match (ours, offers.first()) {

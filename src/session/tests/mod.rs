@@ -143,6 +143,7 @@ fn show(action: &Action<'_>) -> String {
         Action::Verify(Credential::Token(it) | Credential::Ticket(it)) => {
             format!("verify {}", it.reveal())
         }
+        Action::Verify(Credential::Unreadable(fault)) => format!("verify {fault:?}"),
         Action::Verify(Credential::Password(password)) => format!("verify {}", password.user()),
         Action::CancelVerify => "cancel verify".into(),
         Action::VerifyPass(token) => format!("verify pass {}", token.reveal()),

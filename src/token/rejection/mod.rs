@@ -3,7 +3,10 @@
 mod words;
 
 use super::algorithm::Algorithm;
-use crate::protocol::json::{JsonFault, Kind};
+use crate::protocol::{
+    credential::Unreadable,
+    json::{JsonFault, Kind},
+};
 use std::borrow::Cow;
 
 /// Why a credential is refused, for the log and `token check`; the peer sees only its [`Class`].
@@ -40,6 +43,8 @@ pub enum Rejection {
     Revoked,
     /// The key source or directory cannot answer (1011, not the client's fault).
     Unavailable,
+    /// A credential of the handshake that cannot be read.
+    Unreadable(Unreadable),
     /// A ticket that opens nothing here.
     Ticket(TicketFault),
     /// A user and a password that nobody here knows, or can check.
@@ -246,7 +251,9 @@ impl Rejection {
     pub const fn class(&self) -> Class {
         match self {
             Self::Form(_) | Self::Header(_) | Self::Signature | Self::Claim(_) => Class::Invalid,
-            Self::Ticket(_) | Self::Password | Self::UnknownUser => Class::Invalid,
+            Self::Unreadable(_) | Self::Ticket(_) | Self::Password | Self::UnknownUser => {
+                Class::Invalid
+            }
             Self::Key(KeyRefusal::Unnamed | KeyRefusal::Unknown) => Class::Invalid,
             Self::Key(KeyRefusal::Unsettled | KeyRefusal::SourceDown) => Class::Unavailable,
             Self::NotYetValid { .. } => Class::NotYetValid,

@@ -2,7 +2,7 @@
 
 use super::{ClaimFault, FormFault, HeaderFault, KeyRefusal, Part, Rejection, TicketFault};
 use crate::{
-    protocol::{json::Kind, limits::INFO_BYTES},
+    protocol::{credential::Unreadable, json::Kind, limits::INFO_BYTES},
     token::SUBJECT_BYTES,
 };
 use std::fmt;
@@ -30,6 +30,15 @@ impl fmt::Display for Rejection {
             Self::Revoked => f.write_str("revoked: the user must sign in again"),
             Self::Unavailable => {
                 f.write_str("the key source or the directory cannot answer: try again later")
+            }
+            Self::Unreadable(Unreadable::Base64) => f.write_str(
+                "the credential of the handshake is not in the base64 that belongs there",
+            ),
+            Self::Unreadable(Unreadable::Utf8) => {
+                f.write_str("the credential of the handshake is not in UTF-8")
+            }
+            Self::Unreadable(Unreadable::Colon) => {
+                f.write_str("`Authorization: Basic` has no colon between the user and the password")
             }
             Self::Ticket(fault) => fault.fmt(f),
             Self::Password => f.write_str(

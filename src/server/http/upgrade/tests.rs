@@ -67,7 +67,7 @@ fn listed() -> Site {
 
 fn accepted(bytes: &[u8], site: &Site) -> Option<Upgrade> {
     match receive(bytes, site) {
-        Reception::Upgrade(upgrade) => Some(upgrade),
+        Reception::Upgrade(upgrade) => Some(*upgrade),
         Reception::NeedMore | Reception::Refuse { .. } | Reception::Plain => None,
     }
 }
@@ -111,7 +111,7 @@ fn requests_that_are_accepted() {
     for (what, bytes, subprotocol) in table {
         let upgrade = accepted(bytes, &open());
         let upgrade = upgrade.unwrap_or_else(|| panic!("{what} is refused"));
-        assert_eq!(upgrade.subprotocol, *subprotocol, "{what}");
+        assert_eq!(upgrade.accepted.subprotocol, *subprotocol, "{what}");
         assert_eq!(upgrade.consumed, bytes.len(), "{what}");
     }
 }
@@ -248,7 +248,7 @@ fn the_response_proves_the_key_and_names_one_subprotocol() {
     assert!(GOOD[4].ends_with(KEY));
     let response = |more: &[&str]| {
         let upgrade = accepted(&handshake(more), &open()).expect("accepted");
-        String::from_utf8(upgrade.response).expect("text")
+        String::from_utf8(upgrade.accepted.response).expect("text")
     };
     assert_eq!(response(&[]), headers(""));
     assert_eq!(
@@ -360,7 +360,7 @@ proptest::proptest! {
             *place = byte;
         }
         if let Reception::Upgrade(upgrade) = receive(&bytes, &open()) {
-            proptest::prop_assert!(upgrade.response.starts_with(b"HTTP/1.1 101 "));
+            proptest::prop_assert!(upgrade.accepted.response.starts_with(b"HTTP/1.1 101 "));
             proptest::prop_assert!(upgrade.consumed <= bytes.len());
         }
     }

@@ -1,0 +1,78 @@
+//! Judges the credential of a handshake before its 101, where there is no 101 without a good one.
+
+use super::reload::Current;
+use crate::{
+    connection::{Shared, rule},
+    gate::verifications::{Asker, Verifications},
+    metrics::{Count, Metrics},
+    protocol::{credential::Presentation, identity::Login},
+    token::{FormFault, Rejection, Verification},
+    worker::clock::Clock,
+};
+use std::{net::IpAddr, sync::Arc, time::Duration};
+use tokio::time::timeout;
+
+/// How long a verdict may take, in milliseconds: less than the handshake, so that it can be said
+/// that there is none.
+const VERDICT_MS: u64 = 4_000;
+
+/// What judges, for everybody who is no connection yet.
+#[derive(Clone, Debug)]
+pub(super) struct Court {
+    current: Arc<Current>,
+    verifications: Arc<Verifications>,
+    metrics: Arc<Metrics>,
+    clock: Clock,
+}
+
+impl Court {
+    pub(super) fn new(current: &Arc<Current>, shared: &Shared, clock: Clock) -> Self {
+        let Shared { verifications, metrics, .. } = shared;
+        Self {
+            current: Arc::clone(current),
+            verifications: Arc::clone(verifications),
+            metrics: Arc::clone(metrics),
+            clock,
+        }
+    }
+
+    /// One that nobody is brought to.
+    #[cfg(test)]
+    pub(super) fn empty(clock: Clock) -> Self {
+        let terms = super::reload::terms(super::Settings::new(Arc::new(super::tests::Closed)));
+        let (verifications, metrics) = Default::default();
+        Self { current: Current::new(terms), verifications, metrics, clock }
+    }
+
+    /// The verdict on what `client` shows; a refusal is counted.
+    pub(super) async fn judge(
+        &self,
+        shown: Presentation<'_>,
+        client: IpAddr,
+    ) -> Result<Box<Login>, Rejection> {
+        let verdict = self.verdict(shown, client).await;
+        if let Err(rejection) = &verdict {
+            self.metrics.count(Count::Rejection(rule(rejection)));
+        }
+        verdict
+    }
+
+    async fn verdict(
+        &self,
+        shown: Presentation<'_>,
+        client: IpAddr,
+    ) -> Result<Box<Login>, Rejection> {
+        let terms = self.current.terms();
+        let (bytes, limit) = (shown.credential.bytes(), terms.rules.auth.token_bytes);
+        if bytes > limit {
+            return Err(FormFault::TooLong { bytes, limit }.into());
+        }
+        let judged = terms.verifier.judge(shown, self.clock.now().wall);
+        match self.verifications.in_turn(&self.metrics, Asker::address(client), judged) {
+            Verification::Done(verdict) => verdict,
+            Verification::Pending(lookup) => timeout(Duration::from_millis(VERDICT_MS), lookup)
+                .await
+                .unwrap_or(Err(Rejection::Unavailable)),
+        }
+    }
+}
