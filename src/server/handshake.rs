@@ -305,10 +305,13 @@ impl Newcomer {
             }
         };
         let Accepted { response, subprotocol, credential, origin, room, .. } = upgrade.accepted;
+        let unknown_subprotocol = subprotocol == Subprotocol::Unknown;
+        // Nothing counts beside an unknown subprotocol (NEG-15).
+        let login = login.filter(|_| !unknown_subprotocol);
         let opening = match (&login, credential) {
             (Some(_), _) => Opening::Judged,
-            (None, Some(credential)) => Opening::Presented(credential),
-            (None, None) => Opening::FirstMessage,
+            (None, Some(credential)) if !unknown_subprotocol => Opening::Presented(credential),
+            (None, _) => Opening::FirstMessage,
         };
         stream.write_all(&response).await?;
         let id = entropy::connection_id()?;
@@ -319,7 +322,7 @@ impl Newcomer {
         Ok(Received::Entered(Box::new(Entrance {
             stream: Stream::Tcp(stream),
             early: head.behind(upgrade.consumed).into(),
-            unknown_subprotocol: subprotocol == Subprotocol::Unknown,
+            unknown_subprotocol,
             arrival: Arrival { opening, room, ..Arrival::new(id, entropy::seed()?) },
             login,
             origin: origin.map(|origin| Box::new(Origin(origin))),

@@ -23,6 +23,7 @@ mod publish;
 mod room_tokens;
 mod rooms;
 mod slow;
+mod sources;
 #[cfg(feature = "client")]
 mod spine;
 mod support;
