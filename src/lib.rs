@@ -11,7 +11,7 @@
 //! | `credential` | what a handshake shows to sign in, and how |
 //! | [`session`], [`token`] | the state machine of one connection; who a token speaks for |
 //! | `outbox`, `config`, `metrics` | frames that wait for one connection; the checked configuration; what is counted |
-//! | `gate`, `room`, `broker` | who may come in; who is here; what was said, in order |
+//! | `gate`, `room`, `broker`, [`ticket`] | who may come in; who is here; what was said, in order; tokens in exchange |
 //! | `relay` | joins rooms and broker: publish, commit, deliver |
 //! | `connection`, `worker` | one socket; one thread with its connections and timers |
 //! | `server` | accept, handshake, plain HTTP, drain |
@@ -48,6 +48,8 @@ pub(crate) mod room;
 #[cfg(feature = "server")]
 pub mod server;
 pub mod session;
+#[cfg(feature = "server")]
+pub mod ticket;
 pub mod token;
 #[cfg(feature = "server")]
 pub(crate) mod worker;

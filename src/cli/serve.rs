@@ -125,6 +125,7 @@ pub(super) fn settings(config: Config, verifier: Issuers<AnyKeys>) -> Settings {
         trusted_proxies: config.trusted_proxies,
         connections_per_user: config.connections_per_user,
         on_user_limit: config.on_user_limit,
+        tickets: config.tickets,
         admin: config.admin,
     }
 }

@@ -34,6 +34,7 @@ const PARTS: &[Part] = &[
     ("auth.deadline_ms", Reload, |a, b| a.auth.deadline_ms == b.auth.deadline_ms),
     ("auth.session_age_ms", Reload, |a, b| a.session.session_age_ms == b.session.session_age_ms),
     ("auth.sources", Reload, |a, b| a.sources == b.sources),
+    ("tickets", Reload, |a, b| a.tickets == b.tickets),
     ("heartbeat.interval_ms", Reload, |a, b| {
         a.session.heartbeat_interval_ms == b.session.heartbeat_interval_ms
     }),

@@ -25,7 +25,8 @@ pub(super) fn check(raw: RawConfig) -> Result<Config, ConfigError> {
     let rooms = check.rooms(session.message_bytes);
     let history_total_bytes = check.integer("rooms.history_total_bytes");
     let origins = check.origins();
-    let around = Surroundings { origins: &origins, tickets: false, directory: false };
+    let tickets = check.tickets();
+    let around = Surroundings { origins: &origins, tickets: tickets.is_some(), directory: false };
     let sources = check.sources(around);
     let room_path = check.room_path();
     let places = check.places();
@@ -61,6 +62,7 @@ pub(super) fn check(raw: RawConfig) -> Result<Config, ConfigError> {
             connections_per_user,
             on_user_limit,
             issuers,
+            tickets,
             admin,
             log,
             warnings,
@@ -290,7 +292,7 @@ impl Check {
 }
 
 /// Whether `text` is an origin in the form of RFC 6454 6.2, as browsers send it.
-fn is_origin(text: &str) -> bool {
+pub(crate) fn is_origin(text: &str) -> bool {
     if text == "null" {
         return true;
     }

@@ -22,6 +22,7 @@ mod table;
 mod template;
 #[cfg(test)]
 mod tests;
+mod tickets;
 
 pub use admin::{ADMIN_KEY_MAX, ADMIN_KEY_MIN, AdminConfig, AdminKey, LoopbackAddr};
 pub use change::Changes;
@@ -33,6 +34,7 @@ pub use proxies::{
 pub use reference::reference;
 pub use secret::Secret;
 pub use template::template;
+pub use tickets::TicketPolicy;
 
 use crate::{
     credential,
@@ -44,6 +46,7 @@ use crate::{
         time::Wall,
     },
 };
+pub(crate) use check::is_origin;
 use raw::RawConfig;
 pub(crate) use raw::read_bounded;
 use std::{
@@ -101,6 +104,8 @@ pub struct Config {
     /// Whose tokens are accepted: at least one issuer, at most [`ISSUERS_MAX`]; with several each
     /// has an `iss` of its own.
     pub issuers: Vec<IssuerConfig>,
+    /// How tickets are given out; `None` is not at all.
+    pub tickets: Option<TicketPolicy>,
     /// The admin listener; `None` is off.
     pub admin: Option<AdminConfig>,
     /// What is logged, and how.

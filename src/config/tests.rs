@@ -5,6 +5,7 @@ mod issuer_keys;
 mod issuers;
 mod rooms;
 mod sources;
+mod tickets;
 
 use super::*;
 use crate::protocol::room_rules::{HistoryBounds, RoomTerms};
@@ -147,6 +148,7 @@ fn every_key_is_in_the_rows() {
         let elsewhere = path.starts_with("rooms.rule.0.")
             || path.starts_with("admin.")
             || path.starts_with("auth.sources.")
+            || path.starts_with("tickets.")
             || path
                 .strip_prefix("issuer.0.")
                 .is_some_and(|name| issuer_keys::NAMES.contains(&name));
@@ -307,7 +309,7 @@ fn unknown_keys_are_refused_with_the_nearest_known_one() {
         (
             "[cluster]\nlisten = 'x'",
             "v.toml:1: cluster: unknown key; known here: listen, workers, connections, drain_ms, \
-             demo, auth, issuer, heartbeat, gate, limits, rooms, admin, log",
+             demo, auth, issuer, tickets, heartbeat, gate, limits, rooms, admin, log",
         ),
         (
             "[gate]\nchairs = 5",

@@ -105,6 +105,12 @@ impl Gate {
         Some(Guest { gate: Arc::clone(self), ticket, seat, squeezed: None })
     }
 
+    /// An attempt from `address` failed that was none to open a session: it is evicted from first
+    /// for a while.
+    pub(crate) fn failed_from(&self, address: Address, now: Time) {
+        self.change(|table| table.failed_from(address, now));
+    }
+
     /// What the vestibule holds, with the `top` addresses that hold most.
     pub(crate) fn occupancy(&self, now: Time, top: usize) -> Occupancy {
         let table = self.admission.lock();

@@ -134,6 +134,28 @@ label! {
 }
 
 label! {
+    /// What became of a ticket, or of the wish for one.
+    TicketEvent {
+        /// Given out.
+        Issued => "issued",
+        /// Let somebody in.
+        Redeemed => "redeemed",
+        /// Refused: never given out, used, or too old.
+        Unknown => "unknown",
+        /// Refused: it is for pages of another origin.
+        Origin => "origin",
+        /// Refused: its token is over.
+        Expired => "expired",
+        /// Gone for a newer one of the same user.
+        Displaced => "displaced",
+        /// Not given out: the store is full.
+        Full => "full",
+        /// Neither given out nor taken: the store cannot be reached.
+        Unavailable => "unavailable",
+    }
+}
+
+label! {
     /// Why the listener could not accept.
     AcceptFault {
         /// One socket broke before it was taken.

@@ -16,7 +16,7 @@ mod tests;
 pub(crate) use exposition::CONTENT_TYPE;
 pub(crate) use labels::{
     AcceptFault, Bound, End, Handshake, Lookup, Outcome, Rank, Reloading, Rule, Squeeze, State,
-    Verdict, Waiting,
+    TicketEvent, Verdict, Waiting,
 };
 pub use reference::reference;
 pub(crate) use row::{Kind, Row, Unit};
@@ -47,6 +47,8 @@ pub(crate) enum Count {
     Verdict(Verdict),
     /// A credential was refused.
     Rejection(Rule),
+    /// Something became of a ticket.
+    Ticket(TicketEvent),
     /// A connection ended.
     End(End),
     /// An error that closed nothing was sent.
@@ -91,6 +93,7 @@ impl Count {
             Self::Handshake(outcome) => Metric::Handshakes.cell(outcome.at()),
             Self::Verdict(verdict) => Metric::Verdicts.cell(verdict.at()),
             Self::Rejection(rule) => Metric::Rejections.cell(rule.at()),
+            Self::Ticket(event) => Metric::Tickets.cell(event.at()),
             Self::End(end) => Metric::Closes.cell(end.at()),
             Self::Error(code) => Metric::Errors.cell(error_at(code)),
             Self::Received => Metric::Received.cell(0),

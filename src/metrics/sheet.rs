@@ -36,6 +36,8 @@ pub(crate) enum Reading {
     GateSqueezes(Squeeze),
     /// Tokens that brought a key.
     BroughtKeys,
+    /// Tickets that were given out and not used.
+    TicketsHeld,
     /// Sources of keys that have some.
     UsableSources,
     /// Sources of keys that have none.
@@ -90,6 +92,7 @@ impl Reading {
             Self::GateTop(rank) => (Metric::GateTop, rank.at()),
             Self::GateSqueezes(cause) => (Metric::GateSqueezes, cause.at()),
             Self::BroughtKeys => (Metric::BroughtKeys, 0),
+            Self::TicketsHeld => (Metric::TicketsHeld, 0),
             Self::UsableSources => (Metric::KeySources, Source::Usable.at()),
             Self::DownSources => (Metric::KeySources, Source::Down.at()),
             Self::Keys => (Metric::Keys, 0),

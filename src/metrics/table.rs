@@ -3,7 +3,7 @@
 use super::{
     labels::{
         AcceptFault, Bound, ERRORS, End, Handshake, Look, Lookup, Occupancy, Outcome, Rank,
-        Reloading, Rule, Source, Squeeze, State, Verdict, Waiting,
+        Reloading, Rule, Source, Squeeze, State, TicketEvent, Verdict, Waiting,
     },
     row::{Kind, Row, Unit, counter, gauge, row},
 };
@@ -30,6 +30,8 @@ pub(crate) enum Metric {
     TimeToVerdict,
     Rejections,
     BroughtKeys,
+    Tickets,
+    TicketsHeld,
     KeySources,
     Keys,
     KeyLooks,
@@ -178,6 +180,20 @@ pub(crate) const TABLE: &[Row] = &[
         "vestibule_tokens_with_keys_total",
         "Tokens whose header brought a key or an address of one (jwk, jku, x5c, x5u), which \
          nobody looked at.",
+    )
+    .asked(),
+    counter(
+        Metric::Tickets,
+        "vestibule_tickets_total",
+        "Tickets, by what became of them. unknown: refused, because it was used before, is too old or \
+         was never given out. displaced: gone for a newer one of the same user. full: not given \
+         out.",
+    )
+    .by("event", TicketEvent::WORDS),
+    gauge(
+        Metric::TicketsHeld,
+        "vestibule_tickets_held",
+        "Tickets that were given out and not used, some of them too old. Only where tickets are on.",
     )
     .asked(),
     gauge(

@@ -30,6 +30,7 @@ fn counts() -> Vec<Count> {
     all.extend(AcceptFault::ALL.iter().copied().map(Count::AcceptFault));
     all.extend(Handshake::ALL.iter().copied().map(Count::Handshake));
     all.extend(Rule::ALL.iter().copied().map(Count::Rejection));
+    all.extend(TicketEvent::ALL.iter().copied().map(Count::Ticket));
     for code in CloseCode::ALL {
         all.extend([Count::Verdict(Verdict::Refused(*code)), Count::End(End::Server(*code))]);
     }

@@ -4,6 +4,7 @@ use super::{
     admin,
     http::Site,
     reload::{Current, Tally},
+    ticket_desk::TicketDesk,
 };
 use crate::{
     config::Places,
@@ -22,6 +23,7 @@ pub(super) struct Survey {
     pub(super) shared: Arc<Shared>,
     pub(super) current: Arc<Current>,
     pub(super) site: Arc<Site>,
+    pub(super) desk: Arc<TicketDesk>,
     pub(super) workers: usize,
     pub(super) capacity: usize,
     pub(super) gate: Arc<Gate>,
@@ -52,6 +54,9 @@ impl admin::Census for Survey {
             (Reading::StartTime, self.began.wall.as_ms()),
         ] {
             sheet.set(reading, value);
+        }
+        if let Some(held) = self.desk.held() {
+            sheet.set(Reading::TicketsHeld, count(held));
         }
         self.note_reloads(&mut sheet);
         self.note_gate(&mut sheet);

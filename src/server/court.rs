@@ -39,7 +39,10 @@ impl Court {
     /// One that nobody is brought to.
     #[cfg(test)]
     pub(super) fn empty(clock: Clock) -> Self {
-        let terms = super::reload::terms(super::Settings::new(Arc::new(super::tests::Closed)));
+        let settings = super::Settings::new(Arc::new(super::tests::Closed));
+        let gate = Arc::new(crate::gate::guest::Gate::new(settings.places));
+        let desk = super::TicketDesk::new(super::Lent::new(&gate, clock));
+        let terms = super::reload::terms(settings, &desk);
         let (verifications, metrics) = Default::default();
         Self { current: Current::new(terms), verifications, metrics, clock }
     }

@@ -243,17 +243,22 @@ impl Newcomer {
                 Ok(self.refuse(client, why, response, agent))
             }
             // Boxed: few sockets need it, and all would pay for its size.
-            Heard::Plain => Box::pin(self.answer(head.into_bytes())).await,
+            Heard::Plain => {
+                let peer = introduced.unwrap_or(ip);
+                Box::pin(self.answer(peer, head.into_bytes())).await
+            }
             Heard::Gone => Ok(Received::Answered(Handshake::Gone)),
         }
     }
 
-    /// Answers a request that is no handshake, as long as it has a place for that.
-    async fn answer(self, head: Vec<u8>) -> io::Result<Received> {
+    /// Answers a request of `peer` that is no handshake, as long as it has a place for that.
+    async fn answer(self, peer: IpAddr, head: Vec<u8>) -> io::Result<Received> {
         let Self { stream, house, slot: _slot, standing, .. } = self;
         tokio::select! {
             biased;
-            served = serve_plain(stream, head, house.site) => served.map_err(io::Error::other)?,
+            served = serve_plain(stream, head, house.site, peer) => {
+                served.map_err(io::Error::other)?;
+            }
             () = standing.lost() => return Ok(Received::Answered(Handshake::Evicted)),
         }
         Ok(Received::Answered(Handshake::Plain))

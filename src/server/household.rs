@@ -1,8 +1,9 @@
 //! The server as the upkeep of its verifier sees it: readiness, and keys that are gone.
 
-use super::http::Site;
+use super::{http::Site, ticket_desk::TicketDesk};
 use crate::{
     protocol::identity::Signer,
+    ticket::Purge,
     token::{House, Upkeep, Verifier},
     worker::Control,
 };
@@ -17,6 +18,7 @@ use tokio::{
 #[derive(Debug)]
 pub(super) struct Household {
     site: Arc<Site>,
+    desk: Arc<TicketDesk>,
     /// Keys that the workers have not heard of yet: each once, so that the keys of all issuers
     /// bound it.
     removed: Mutex<Vec<Signer>>,
@@ -24,17 +26,19 @@ pub(super) struct Household {
 }
 
 impl Household {
-    pub(super) fn new(site: Arc<Site>) -> Arc<Self> {
-        Arc::new(Self { site, removed: Mutex::default(), news: Notify::new() })
+    pub(super) fn new(site: Arc<Site>, desk: Arc<TicketDesk>) -> Arc<Self> {
+        Arc::new(Self { site, desk, removed: Mutex::default(), news: Notify::new() })
     }
 
-    /// Tells every worker of each key that is gone, for as long as it is polled.
+    /// Tells the desk and every worker of each key that is gone, for as long as it is polled.
     pub(super) async fn spread_news(&self, workers: &[mpsc::Sender<Control>]) -> ! {
         loop {
             self.news.notified().await;
             let removed = mem::take(&mut *self.removed.lock());
             for signer in removed {
                 tracing::info!("a key is gone, the sessions that rest on it end");
+                // First: a ticket that is used meanwhile opens a session, which ends below.
+                self.desk.purge(Purge::Signer(signer)).await;
                 for worker in workers {
                     // One that is gone has no sessions.
                     let _ = worker.send(Control::RemoveKey(signer)).await;

@@ -18,17 +18,18 @@ mod household;
 pub(crate) mod http;
 mod introduction;
 mod reload;
+mod run_error;
 mod settings;
 mod standing;
 #[cfg(test)]
 mod tests;
+mod ticket_desk;
 
 use crate::{
     broker::{Epochs, MemoryBroker},
     config::AdminConfig,
     connection::Shared,
-    gate::{guest::Gate, refusals::RefusalLog, users::Users, verifications::Verifications},
-    metrics::Metrics,
+    gate::{guest::Gate, users::Users},
     protocol::room_name::RoomName,
     relay::Relay,
     worker::{CONTROLS, Control, Place, Worker, clock::Clock},
@@ -46,9 +47,9 @@ use http::Site;
 pub use http::{Demo, DemoTokens};
 use reload::{Current, Helm};
 pub use reload::{NotServing, ServerHandle};
+pub use run_error::RunError;
 pub use settings::Settings;
 use std::{
-    fmt,
     future::Future,
     io,
     net::{SocketAddr, TcpListener},
@@ -57,6 +58,7 @@ use std::{
     thread,
     time::Duration,
 };
+use ticket_desk::{Lent, TicketDesk};
 use tokio::{
     runtime::{Builder, LocalOptions},
     sync::{mpsc, oneshot},
@@ -69,33 +71,6 @@ pub const FEATURES: &[&str] = &["recovery", "history", "ephemeral", "room_token"
 pub(crate) const ROOMS: usize = 1_000_000;
 /// What a worker is given beyond `drain_ms` to return, in milliseconds.
 const DRAIN_GRACE_MS: u64 = 1_000;
-
-/// Why a server stopped before it was told to.
-#[derive(Debug)]
-#[non_exhaustive]
-pub enum RunError {
-    /// A worker's thread could not be started.
-    Start(io::Error),
-    /// A worker's thread ended by itself.
-    WorkerDied,
-    /// The upkeep of the verifier ended or panicked: nobody looks after its keys any more.
-    Upkeep,
-    /// The listener is broken.
-    Accept(io::Error),
-}
-
-impl fmt::Display for RunError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Start(error) => write!(f, "a worker could not be started: {error}"),
-            Self::WorkerDied => f.write_str("a worker thread ended; the log says why"),
-            Self::Upkeep => f.write_str("the verifier's upkeep ended, its keys would grow stale"),
-            Self::Accept(error) => write!(f, "the listener no longer accepts: {error}"),
-        }
-    }
-}
-
-impl std::error::Error for RunError {}
 
 /// A server that listens and does not serve yet.
 ///
@@ -164,16 +139,16 @@ impl Server {
         };
         let addr = listener.local_addr().map_err(RunError::Accept)?;
         let verifier = Arc::clone(&settings.verifier);
-        let site = Arc::new(reload::site(&settings, addr));
         let capacity = descriptors::connections(settings.connections);
-        let mut crew = Crew::start(settings, workers, &site, capacity).map_err(RunError::Start)?;
+        let mut crew = Crew::start(settings, workers, addr, capacity).map_err(RunError::Start)?;
+        let site = Arc::clone(&crew.site);
         let (controls, door) = (Arc::clone(&crew.controls), Arc::clone(&crew.door));
         let acceptor = Acceptor::new(listener, controls, Arc::clone(&site), door, accepts_per_s)
             .map_err(RunError::Accept)?;
         let accepting = acceptor.run();
         // Ends with this function.
-        let _admin = crew.serve_admin(admin, &site, capacity).map_err(RunError::Accept)?;
-        let household = Household::new(Arc::clone(&site));
+        let _admin = crew.serve_admin(admin, capacity).map_err(RunError::Accept)?;
+        let household = Household::new(Arc::clone(&site), Arc::clone(&crew.desk));
         let keeping = Keeping::begin(&verifier, Arc::clone(&household) as _);
         let steering = crew.helm(Arc::clone(&household), keeping, addr).steer(orders);
         let controls = Arc::clone(&crew.controls);
@@ -204,6 +179,9 @@ impl Server {
 struct Crew {
     controls: Arc<[mpsc::Sender<Control>]>,
     door: Arc<FrontDoor>,
+    /// The first one; later ones share its phase.
+    site: Arc<Site>,
+    desk: Arc<TicketDesk>,
     gate: Arc<Gate>,
     shared: Arc<Shared>,
     current: Arc<Current>,
@@ -216,12 +194,16 @@ impl Crew {
     fn start(
         settings: Settings,
         workers: usize,
-        site: &Arc<Site>,
+        addr: SocketAddr,
         capacity: usize,
     ) -> io::Result<Self> {
         let epochs = Epochs::random().map_err(io::Error::other)?;
-        let (places, total_bytes) = (settings.places, settings.history_total_bytes);
-        let terms = reload::terms(settings);
+        let total_bytes = settings.history_total_bytes;
+        let (gate, clock) = (Arc::new(Gate::new(settings.places)), Clock::system());
+        let lent = Lent::new(&gate, clock);
+        let desk = Arc::new(TicketDesk::new(lent.clone()));
+        let site = Arc::new(reload::site(&settings, addr, &desk));
+        let terms = reload::terms(settings, &desk);
         let current = Current::new(Arc::clone(&terms));
         let newest = Arc::clone(&current);
         let history =
@@ -230,18 +212,15 @@ impl Crew {
         let shared = Arc::new(Shared {
             relay: Relay::new(broker, workers, ROOMS),
             users: Users::default(),
-            verifications: Arc::new(Verifications::default()),
-            metrics: Arc::new(Metrics::default()),
-            refusals: Arc::new(RefusalLog::default()),
+            verifications: lent.verifications,
+            metrics: lent.metrics,
+            refusals: lent.refusals,
         });
-        let clock = Clock::system();
         let open = Arc::new(AtomicUsize::new(0));
         let book = GuestBook::new(&shared.metrics, &shared.refusals, clock);
-        let gate = Arc::new(Gate::new(places));
         let court = Court::new(&current, &shared, clock);
-        let site = Arc::clone(site);
-        let doubts = Arc::new(Doubts::new());
-        let house = House { site, court, doubts, book, gate: Arc::clone(&gate), clock };
+        let (doubts, site_now) = (Arc::new(Doubts::new()), Arc::clone(&site));
+        let house = House { site: site_now, court, doubts, book, gate: Arc::clone(&gate), clock };
         let door = Arc::new(FrontDoor::new(house, open, capacity));
         let (controls, receivers): (Vec<_>, Vec<_>) =
             (0..workers).map(|_| mpsc::channel(CONTROLS)).unzip();
@@ -259,7 +238,7 @@ impl Crew {
             };
             ends.push(spawn(place, receiver)?);
         }
-        Ok(Self { controls, door, gate, shared, current, clock, ends })
+        Ok(Self { controls, door, site, desk, gate, shared, current, clock, ends })
     }
 
     /// What changes the crew while it works.
@@ -271,6 +250,7 @@ impl Crew {
             door: Arc::clone(&self.door),
             household,
             keeping,
+            desk: Arc::clone(&self.desk),
             addr,
             clock: self.clock,
         }
@@ -280,7 +260,6 @@ impl Crew {
     fn serve_admin(
         &self,
         admin: Option<(admin::Bound, AdminConfig)>,
-        site: &Arc<Site>,
         capacity: usize,
     ) -> io::Result<JoinSet<()>> {
         let mut tasks = JoinSet::new();
@@ -288,7 +267,8 @@ impl Crew {
             let survey = Survey {
                 shared: Arc::clone(&self.shared),
                 current: Arc::clone(&self.current),
-                site: Arc::clone(site),
+                site: Arc::clone(&self.site),
+                desk: Arc::clone(&self.desk),
                 workers: self.controls.len(),
                 capacity,
                 gate: Arc::clone(&self.gate),

@@ -5,11 +5,13 @@ use super::{
     handshake::FrontDoor,
     household::{Household, Keeping},
     http::Site,
+    ticket_desk::TicketDesk,
 };
 use crate::{
     connection::{Shared, Terms},
     gate::users::UserCap,
     protocol::{identity::Signer, room_name::RoomRef, time::Wall},
+    ticket::Purge,
     token::House,
     worker::{Control, clock::Clock, reload::Reload},
 };
@@ -58,20 +60,22 @@ impl Current {
     }
 }
 
-/// What `settings` say to workers.
-pub(super) fn terms(settings: Settings) -> Arc<Terms> {
-    let Settings { rules, verifier, connections_per_user, on_user_limit, .. } = settings;
+/// What `settings` say to workers; the desk goes by them, too.
+pub(super) fn terms(settings: Settings, desk: &TicketDesk) -> Arc<Terms> {
+    let Settings { rules, verifier, tickets, connections_per_user, on_user_limit, .. } = settings;
+    let verifier = desk.follow(tickets, verifier);
     let user_cap = UserCap { connections: connections_per_user, on_limit: on_user_limit };
     Arc::new(Terms::new(rules, verifier, user_cap))
 }
 
 /// What judges handshakes at `addr`, by `settings`.
-pub(super) fn site(settings: &Settings, addr: SocketAddr) -> Site {
+pub(super) fn site(settings: &Settings, addr: SocketAddr, desk: &Arc<TicketDesk>) -> Site {
     let demo = settings.demo.clone().on(addr);
     Site::new(settings.origins.clone())
         .reading(settings.sources.clone())
         .with_rooms_at(settings.room_path.clone())
         .behind(settings.trusted_proxies.clone())
+        .with_desk(Arc::clone(desk))
         .with_demo(demo, settings.rules.auth.deadline_ms)
 }
 
@@ -157,6 +161,7 @@ pub(super) struct Helm {
     pub(super) door: Arc<FrontDoor>,
     pub(super) household: Arc<Household>,
     pub(super) keeping: Keeping,
+    pub(super) desk: Arc<TicketDesk>,
     pub(super) addr: SocketAddr,
     pub(super) clock: Clock,
 }
@@ -184,14 +189,18 @@ impl Helm {
     }
 
     async fn reload(&mut self, settings: Settings) {
-        let site = site(&settings, self.addr).succeeding(&self.door.site());
-        let terms = terms(settings);
+        let site = site(&settings, self.addr, &self.desk).succeeding(&self.door.site());
+        let terms = terms(settings, &self.desk);
         *self.current.terms.write() = Arc::clone(&terms);
         let house = Arc::clone(&self.household) as Arc<_>;
         // The old upkeep goes on until nobody asks its verifier any more.
         let keeping = Keeping::begin(&terms.verifier, house);
         self.door.move_to(Arc::new(site));
         self.tell_workers(&terms).await;
+        if !self.desk.is_open() {
+            // They must not come back with a reload that gives tickets out again.
+            self.desk.purge(Purge::All).await;
+        }
         self.rebound_rooms(&terms).await;
         self.keeping = keeping;
         let mut tally = self.current.tally.lock();

@@ -3,7 +3,7 @@
 use super::{Demo, FEATURES};
 use crate::{
     broker::MemoryBroker,
-    config::{AdminConfig, OnUserLimit, Places, TrustedProxies},
+    config::{AdminConfig, OnUserLimit, Places, TicketPolicy, TrustedProxies},
     credential::Sources,
     protocol::{
         limits::{AuthLimits, SessionLimits},
@@ -49,6 +49,8 @@ pub struct Settings {
     pub on_user_limit: OnUserLimit,
     /// Judges credentials.
     pub verifier: Arc<dyn Verifier>,
+    /// How `POST /ticket` gives tickets out; `None` is not at all.
+    pub tickets: Option<TicketPolicy>,
     /// Where metrics are served; `None` is nowhere.
     pub admin: Option<AdminConfig>,
 }
@@ -78,6 +80,7 @@ impl Settings {
             connections_per_user: 32,
             on_user_limit: OnUserLimit::default(),
             verifier,
+            tickets: None,
             admin: None,
         }
     }

@@ -1,6 +1,6 @@
 //! What ends a server before it is told to, and what ends with it.
 
-use super::{Crew, NotServing, RunError, Server, Settings, Site};
+use super::{Crew, NotServing, RunError, Server, Settings};
 use crate::{
     protocol::{
         client_message::Token,
@@ -153,7 +153,8 @@ async fn a_key_that_is_gone_ends_its_sessions_on_every_worker() {
 async fn a_server_that_is_dropped_leaves_no_workers_behind() {
     let mut settings = Settings::new(Arc::new(Faulty));
     settings.workers = 2;
-    let crew = Crew::start(settings, 2, &Arc::new(Site::new(Vec::new())), 10).expect("workers");
+    let addr = settings.listen;
+    let crew = Crew::start(settings, 2, addr, 10).expect("workers");
     let Crew { controls, ends, .. } = crew;
     drop(controls);
     let ends = timeout(PATIENCE, ends.collect::<Vec<_>>()).await.expect("their end in time");

@@ -27,6 +27,7 @@ mod sources;
 #[cfg(feature = "client")]
 mod spine;
 mod support;
+mod tickets;
 mod tokens;
 mod users;
 mod verdict;

@@ -3,6 +3,7 @@
 mod issuer;
 mod rooms;
 mod sources;
+mod tickets;
 
 use super::{
     WORKERS_MAX,
@@ -61,11 +62,12 @@ const fn nothing(means: &'static str, example: &'static str) -> Unset {
 }
 
 /// Every key, in the order of the documents.
-pub const KEYS: &[Key] = &join::<{ LENGTH }>();
+pub const KEYS: &[Key] = &join::<LENGTH>();
 
 const LENGTH: usize = FRONT.len()
     + sources::KEYS.len()
     + issuer::KEYS.len()
+    + tickets::KEYS.len()
     + REST.len()
     + rooms::KEYS.len()
     + END.len();
@@ -74,7 +76,7 @@ const LENGTH: usize = FRONT.len()
 const fn join<const N: usize>() -> [Key; N] {
     let mut all = [truth("", ""); N];
     let (mut part, mut parts): (&[Key], &[&[Key]]) =
-        (FRONT, &[&sources::KEYS, issuer::KEYS, REST, rooms::KEYS, END]);
+        (FRONT, &[&sources::KEYS, issuer::KEYS, tickets::KEYS, REST, rooms::KEYS, END]);
     let mut free = all.as_mut_slice();
     while let Some((slot, behind)) = free.split_first_mut() {
         if let (true, Some((next, more))) = (part.is_empty(), parts.split_first()) {

@@ -209,6 +209,12 @@ impl<S: Clone> Admission<S> {
         }
     }
 
+    /// An attempt from `address` failed whose socket is counted otherwise.
+    pub(crate) fn failed_from(&mut self, address: Address, now: Time) {
+        self.rerank(address, |this| this.failures.note(address, now));
+        self.forget_failures(now);
+    }
+
     /// The socket is being closed without a verdict of its own.
     pub(crate) fn closing(&mut self, ticket: Ticket) {
         if let Some(Waiting { address, seat, .. }) = self.unseat(ticket) {

@@ -7,6 +7,7 @@ mod demo;
 mod plain;
 mod refusal;
 mod request;
+mod tickets;
 mod upgrade;
 
 pub use demo::{Demo, DemoTokens};
@@ -18,6 +19,7 @@ pub(super) use request::HEADER_LINES;
 pub(crate) use request::{HEAD_BYTES, Reception, receive};
 pub(crate) use upgrade::{Accepted, Subprotocol, Upgrade};
 
+use super::ticket_desk::TicketDesk;
 use crate::{
     config::TrustedProxies,
     credential::{Page, Sources},
@@ -46,6 +48,8 @@ pub(crate) struct Site {
     /// The path that names a room.
     room_path: Option<RoomPath>,
     stage: Stage,
+    /// What gives tickets out, where there can be some.
+    desk: Option<Arc<TicketDesk>>,
     /// Shared with the sites before and after it.
     phase: Arc<Phase>,
 }
@@ -66,6 +70,7 @@ impl Site {
             sources: Sources::default(),
             room_path: None,
             stage: Stage::default(),
+            desk: None,
             phase: Arc::default(),
         }
     }
@@ -98,6 +103,16 @@ impl Site {
     /// The same with the demo at `/`, which tells clients of this deadline, in milliseconds.
     pub(crate) fn with_demo(self, demo: Demo, deadline_ms: u64) -> Self {
         Self { stage: Stage::new(demo, deadline_ms), ..self }
+    }
+
+    /// The same with this desk for tickets.
+    pub(in crate::server) fn with_desk(self, desk: Arc<TicketDesk>) -> Self {
+        Self { desk: Some(desk), ..self }
+    }
+
+    /// What gives tickets out now.
+    fn open_desk(&self) -> Option<&TicketDesk> {
+        self.desk.as_deref().filter(|desk| desk.is_open())
     }
 
     /// Sessions can be opened: `/readyz` says so, until the drain.

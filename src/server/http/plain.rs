@@ -4,6 +4,7 @@ use super::{
     RETRY_AFTER_S, Site,
     refusal::json_body,
     request::{HEAD_BYTES, HEADER_LINES},
+    tickets,
 };
 use bytes::Bytes;
 use http_body_util::Full;
@@ -20,6 +21,7 @@ use hyper_util::rt::TokioIo;
 use std::{
     convert::Infallible,
     io,
+    net::IpAddr,
     pin::Pin,
     sync::Arc,
     task::{Context, Poll},
@@ -38,19 +40,27 @@ This is Vestibule, a realtime room server.
 /readyz       200 while sessions can be opened
 ";
 
-/// Serves the one request that begins with `head`, the bytes already read, and closes. How long
-/// that may take is the caller's to bound.
+/// Serves the one request of `peer` that begins with `head`, the bytes already read, and closes.
+/// How long that may take is the caller's to bound.
 ///
 /// # Errors
 /// The request cannot be read or the response not be written.
-pub(crate) async fn serve_plain<S>(io: S, head: Vec<u8>, site: Arc<Site>) -> hyper::Result<()>
+pub(crate) async fn serve_plain<S>(
+    io: S,
+    head: Vec<u8>,
+    site: Arc<Site>,
+    peer: IpAddr,
+) -> hyper::Result<()>
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
     let service = service_fn(|request: Request<Incoming>| async {
-        let response = match site.stage.route(request.uri().path()) {
-            Some(route) => route.respond(request).await,
-            None => respond(request.method(), request.uri().path(), &site),
+        let path = request.uri().path();
+        let desk = site.open_desk().filter(|_| path == tickets::PATH);
+        let response = match (desk, site.stage.route(path)) {
+            (Some(desk), _) => tickets::respond(desk, &site, request, peer).await,
+            (None, Some(route)) => route.respond(request).await,
+            (None, None) => respond(request.method(), path, &site),
         };
         Ok::<_, Infallible>(response)
     });

@@ -12,7 +12,7 @@ use std::{
     thread,
 };
 use tokio::{sync::oneshot, task::JoinHandle};
-use vestibule::server::{RunError, Server, Settings};
+use vestibule::server::{RunError, Server, ServerHandle, Settings};
 
 /// Panics on worker threads, all servers of this process together.
 static PANICS: AtomicUsize = AtomicUsize::new(0);
@@ -27,6 +27,14 @@ pub(crate) struct Host {
 impl Host {
     /// Starts a server with the real verifier, after `adjust` had its way with the settings.
     pub(crate) fn start(workers: usize, adjust: impl FnOnce(&mut Settings)) -> Self {
+        Self::start_with_handle(workers, adjust).0
+    }
+
+    /// The same, and what changes it while it runs.
+    pub(crate) fn start_with_handle(
+        workers: usize,
+        adjust: impl FnOnce(&mut Settings),
+    ) -> (Self, ServerHandle) {
         count_panics();
         let mut settings = Settings::new(Arc::new(token::verifier()));
         settings.workers = workers;
@@ -37,9 +45,10 @@ impl Host {
         adjust(&mut settings);
         let server = Server::bind(settings).expect("a port");
         let addr = server.local_addr().expect("an address");
+        let handle = server.handle();
         let (stop, stopped) = oneshot::channel();
         let running = tokio::spawn(server.run(async { drop(stopped.await) }));
-        Self { addr, stop, running }
+        (Self { addr, stop, running }, handle)
     }
 
     /// A peer behind the 101.

@@ -1,6 +1,7 @@
 //! The plain routes over a pair of in-memory streams.
 
 use super::*;
+use std::net::Ipv4Addr;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, duplex};
 
 /// Sends a request, `at_hand` bytes of which the server has already read, and returns the
@@ -9,7 +10,7 @@ pub(in super::super) async fn ask(request: &str, at_hand: usize, site: &Arc<Site
     let (client, server) = duplex(64);
     let (mut reading, mut writing) = tokio::io::split(client);
     let (head, rest) = request.as_bytes().split_at(at_hand);
-    let serve = serve_plain(server, head.to_vec(), Arc::clone(site));
+    let serve = serve_plain(server, head.to_vec(), Arc::clone(site), Ipv4Addr::LOCALHOST.into());
     // A server that has heard enough answers and leaves: the rest cannot be written then.
     let talk = async { drop(writing.write_all(rest).await) };
     let listen = async {
@@ -107,5 +108,5 @@ async fn a_client_that_leaves_early_is_an_error_and_no_hang() {
     let (client, server) = duplex(64);
     drop(client);
     let head = b"GET /healthz HT".to_vec();
-    assert!(serve_plain(server, head, site()).await.is_err());
+    assert!(serve_plain(server, head, site(), Ipv4Addr::LOCALHOST.into()).await.is_err());
 }
