@@ -9,7 +9,7 @@ use std::{
 
 /// Every document for people, by its path from the root.
 fn documents() -> Vec<PathBuf> {
-    let folders = ["", "docs", "deploy", "examples", "examples/identity"];
+    let folders = ["", "docs", "deploy", "docs/sources", "examples", "examples/identity"];
     let mut found: Vec<_> = folders
         .iter()
         .flat_map(|folder| fs::read_dir(root().join(folder)).expect("a folder"))
@@ -119,6 +119,32 @@ fn steps_of_the_check_that_are_named_exist() {
         }
     }
     assert!(seen > 3, "only {seen} steps were found: the search is broken");
+}
+
+/// Every source of credentials has a page, which shows how it is switched on and is linked.
+#[test]
+#[cfg(feature = "server")]
+fn every_source_of_credentials_has_its_page() {
+    let folder = root().join("docs/sources");
+    let index = read(&folder.join("README.md"));
+    for source in vestibule::credential::SOURCES {
+        let page = read(&folder.join(format!("{}.md", source.name)));
+        assert!(page.starts_with(&format!("# `{}`: ", source.name)), "{source:?}");
+        assert!(page.contains(&format!("{} = \"", source.key)), "{source:?}");
+        assert_eq!(
+            page.contains("weaker than a first message in"),
+            source.weakness.is_some(),
+            "{source:?}"
+        );
+        let details = source.detail.iter().map(|detail| detail.key);
+        for key in details {
+            assert!(page.contains(&format!("{key} = \"")), "{source:?}: {key}");
+        }
+        let row = format!("| [`{0}`]({0}.md) |", source.name);
+        assert!(index.contains(&row), "{source:?} has no row");
+    }
+    let pages = fs::read_dir(folder).expect("a folder").count();
+    assert_eq!(pages, vestibule::credential::SOURCES.len() + 1);
 }
 
 /// The files that `tests/architecture.rs` allows to know every message are the steps of the guide.
