@@ -330,7 +330,7 @@ impl Newcomer {
             unknown_subprotocol,
             arrival: Arrival { opening, room, ..Arrival::new(id, entropy::seed()?) },
             login,
-            origin: origin.map(|origin| Box::new(Origin(origin))),
+            origin: origin.filter(|_| house.site.minds_origins()).map(|it| Box::new(Origin(it))),
             slot,
             visitor: Box::new(visitor),
         })))

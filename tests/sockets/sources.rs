@@ -1,9 +1,12 @@
 //! One table of credentials through every source: whichever way they come, the verdict is the same.
 
-use crate::support::{
-    Frame, Heard, Host, Peer,
-    peer::token_message,
-    token::{self, FOREIGN, forge, seconds_from_now, sign, verifier_with},
+use crate::{
+    support::{
+        Frame, Heard, Host, Peer,
+        peer::token_message,
+        token::{self, FOREIGN, forge, seconds_from_now, sign, verifier_with},
+    },
+    tickets::{bound_to, exchanged},
 };
 use base64::{
     Engine,
@@ -12,6 +15,7 @@ use base64::{
 use serde_json::{Value, json};
 use std::sync::Arc;
 use vestibule::{
+    config::TicketPolicy,
     credential::{Choice, Mode, SOURCES, Source, Sources},
     protocol::room_path::RoomPath,
     server::Settings,
@@ -193,6 +197,52 @@ async fn every_source_comes_to_the_verdict_of_the_first_message() {
     for host in [plain, optional, required] {
         host.stop().await;
     }
+}
+
+/// Whether a source takes tickets.
+fn takes_tickets(source: &Source) -> bool {
+    source.name != "basic"
+}
+
+#[tokio::test]
+async fn a_ticket_comes_to_the_verdict_of_its_token_and_once() {
+    let tickets = |mode| {
+        host(|settings| {
+            settings.sources = Sources::all(mode);
+            settings.tickets = Some(TicketPolicy::default());
+        })
+    };
+    let (optional, required) = (tickets(Mode::Optional), tickets(Mode::Required));
+    for (what, secret, refused) in cases() {
+        let Some(code) = refused else { continue };
+        let expected = Err((401, code.to_owned()));
+        assert_eq!(exchanged(&optional, &secret).await, expected, "{what}: {secret}");
+    }
+    let good = sign(&claims(json!({})));
+    let reference = by_message(&optional, &good).await;
+    let ticket = async |host| exchanged(host, &good).await.expect("a ticket");
+    let used = || Verdict::Refused("token_invalid".to_owned());
+    let spent = ticket(&optional).await;
+    assert_eq!(by_message(&optional, &spent).await, reference);
+    assert_eq!(by_message(&optional, &spent).await, used());
+    for source in SOURCES.iter().filter(|source| takes_tickets(source)) {
+        let text = |ticket: &str| {
+            let (query, lines) = saying(source.name, ticket);
+            handshake(&format!("/ws{query}"), &lines)
+        };
+        let first = text(&ticket(&optional).await);
+        assert_eq!(by_handshake(&optional, &first).await, reference, "{source:?}");
+        assert_eq!(by_handshake(&optional, &first).await, used(), "{source:?}");
+        let first = text(&ticket(&required).await);
+        let (status, verdict) = before_the_upgrade(&required, &first).await;
+        assert_eq!((status, &verdict), (101, &reference), "{source:?}");
+        assert_eq!(before_the_upgrade(&required, &first).await, (401, used()), "{source:?}");
+        let bound = |host| bound_to(host, &good, PAGE);
+        let from_there = text(&bound(&optional).await);
+        assert_eq!(by_handshake(&optional, &from_there).await, reference, "{source:?}");
+    }
+    optional.stop().await;
+    required.stop().await;
 }
 
 #[tokio::test]

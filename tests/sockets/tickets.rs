@@ -81,6 +81,20 @@ async fn exchange(host: &Host, token: &str) -> Response {
     ask(host, &bearer(token), "").await
 }
 
+/// The ticket for this token, or the status and the `error` in place of one.
+pub(crate) async fn exchanged(host: &Host, token: &str) -> Result<String, (u16, String)> {
+    let answer = exchange(host, token).await;
+    let text = |member: &str| answer.body[member].as_str().map(str::to_owned);
+    text("ticket").ok_or_else(|| (answer.status, text("error").expect("an error")))
+}
+
+/// A ticket for this token that is bound to the pages of `origin`.
+pub(crate) async fn bound_to(host: &Host, token: &str, origin: &str) -> String {
+    let wish = json!({ "origin": origin }).to_string();
+    let lines = format!("{}Content-Type: application/json\r\n", bearer(token));
+    ask(host, &lines, &wish).await.ticket().to_owned()
+}
+
 /// A ticket for this user.
 async fn ticket(host: &Host, user: &str) -> String {
     exchange(host, &token::token(user)).await.ticket().to_owned()
@@ -161,7 +175,8 @@ async fn a_token_that_would_not_sign_in_gets_no_ticket() {
         assert_eq!(refused.header("www-authenticate"), Some("bearer error=\"invalid_token\""));
     }
     host.enter_with(&used).await;
-    for lines in ["", "Authorization: Basic YTpi\r\n", "Authorization: Bearer\r\n"] {
+    ask(&host, "Authorization: Bearer\r\n", "").await.is(401, "token_invalid");
+    for lines in ["", "Authorization: Basic YTpi\r\n", "Authorization: Bearers x\r\n"] {
         let refused = ask(&host, lines, "").await;
         refused.is(401, "auth_required");
         assert_eq!(refused.header("www-authenticate"), Some("bearer"));

@@ -5,7 +5,8 @@ use crate::credential::{Needs, Pages, SOURCES};
 
 /// A document in which every source has what it needs, with these lines in front.
 fn with(lines: &str) -> Result<Config, ConfigError> {
-    file(&format!("{lines}\ngate.origins = ['https://app.example']\n{LEAST}"))
+    let more = "gate.origins = ['https://app.example']\ntickets.enabled = true";
+    file(&format!("{lines}\n{more}\n{LEAST}"))
 }
 
 fn active(config: &Config) -> Vec<&'static str> {
@@ -15,8 +16,8 @@ fn active(config: &Config) -> Vec<&'static str> {
 /// What this configuration has for every source.
 fn can_be_judged(needs: Needs) -> bool {
     match needs {
-        Needs::Issuers => true,
-        Needs::Tickets | Needs::Directory => false,
+        Needs::Issuers | Needs::Tickets => true,
+        Needs::Directory => false,
     }
 }
 
@@ -38,7 +39,7 @@ fn each_is_switched_on_by_itself_and_warns_where_it_is_weaker() {
 #[test]
 fn whoever_has_to_list_its_pages_is_told() {
     for source in SOURCES.iter().filter(|source| can_be_judged(source.needs)) {
-        let on = format!("{} = 'optional'\n", source.key);
+        let on = format!("{} = 'optional'\ntickets.enabled = true\n", source.key);
         let lists = [String::new(), "gate.origins = ['https://app.example', 'null']\n".to_owned()];
         for list in lists {
             let loaded = file(&format!("{on}{list}{LEAST}"));
@@ -59,7 +60,7 @@ fn what_cannot_be_judged_is_refused() {
     let error = texts(with("auth.sources.basic = 'required'"));
     assert_eq!(error.len(), 1);
     assert!(error[0].contains("only a user directory can check them"), "{error:?}");
-    let error = texts(with("auth.sources.query_ticket = 'optional'"));
+    let error = texts(file(&format!("auth.sources.query_ticket = 'optional'\n{LEAST}")));
     assert!(error[0].contains("set tickets.enabled = true"), "{error:?}");
 }
 

@@ -115,6 +115,11 @@ impl Site {
         self.desk.as_deref().filter(|desk| desk.is_open())
     }
 
+    /// Whether a credential may depend on the page that it comes from: a ticket can.
+    pub(crate) fn minds_origins(&self) -> bool {
+        self.open_desk().is_some()
+    }
+
     /// Sessions can be opened: `/readyz` says so, until the drain.
     pub(crate) fn set_ready(&self) {
         self.phase.ready.store(true, Ordering::Relaxed);

@@ -194,7 +194,8 @@ async fn exchange(
 
 /// The token behind `Bearer` (RFC 6750 2.1).
 fn bearer(value: &str) -> Option<&str> {
-    let (scheme, token) = value.split_once(' ')?;
+    // An empty token is a bad one, not a missing one (SOURCE-7).
+    let (scheme, token) = value.split_once(' ').unwrap_or((value, ""));
     scheme.eq_ignore_ascii_case("bearer").then(|| token.trim_matches(' '))
 }
 
