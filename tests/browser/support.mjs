@@ -8,7 +8,7 @@ import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { chromium } from "playwright-core";
 
-const ROOT = fileURLToPath(new URL("../..", import.meta.url));
+export const ROOT = fileURLToPath(new URL("../..", import.meta.url));
 const BINARY = process.env.VESTIBULE_BINARY ?? `${ROOT}target/debug/vestibule`;
 const CHROMIUM = process.env.CHROMIUM ?? "/usr/bin/chromium";
 /** Where screenshots are kept. */
@@ -26,11 +26,17 @@ function environment(more) {
   return { ...Object.fromEntries(inherited), ...more };
 }
 
-/** Starts the binary, and waits until it listens. */
-export async function serve(args, more = {}) {
+/** Starts the server, and waits until it listens. */
+export const serve = (args, more = {}) => start(BINARY, args, more);
+
+/** Starts a program that says in JSON on standard error where it listens, and waits for that. */
+export async function start(binary, args, more = {}) {
   const stdio = ["ignore", "ignore", "pipe"];
-  const child = spawn(BINARY, args, { env: environment(more), stdio });
-  const ended = new Promise((resolve) => child.once("exit", resolve));
+  const child = spawn(binary, args, { env: environment(more), stdio });
+  const ended = new Promise((resolve) => {
+    child.once("exit", resolve);
+    child.once("error", ({ message }) => resolve(message));
+  });
   for await (const line of createInterface({ input: child.stderr })) {
     const { message, addr } = JSON.parse(line);
     if (message === "listening") {
@@ -39,10 +45,10 @@ export async function serve(args, more = {}) {
         child.kill("SIGTERM");
         return ended;
       };
-      return { url: `http://${addr}/`, stop };
+      return { addr, url: `http://${addr}/`, stop };
     }
   }
-  throw new Error(`${BINARY} ended with ${await ended} before it listened`);
+  throw new Error(`${binary} ended with ${await ended} before it listened`);
 }
 
 /** `vestibule dev` on a port of the system's choice. */
@@ -101,11 +107,15 @@ export class Visit {
   complaints = [];
   #axe = readFileSync(createRequire(import.meta.url).resolve("axe-core"), "utf8");
 
-  static async begin(browser, server, look = "desk-light") {
+  static async begin(browser, server, look = "desk-light", more = {}) {
     const visit = new Visit();
     visit.look = look;
     visit.server = server;
-    visit.context = await browser.newContext({ ...LOOKS[look], reducedMotion: "reduce" });
+    visit.context = await browser.newContext({
+      ...LOOKS[look],
+      reducedMotion: "reduce",
+      ...more,
+    });
     visit.context.setDefaultTimeout(PATIENCE_MS);
     visit.context.on("page", (page) => visit.#listen(page));
     return visit;
@@ -124,6 +134,13 @@ export class Visit {
     page.on("response", (response) => {
       if (response.status() >= 400) complain(`${response.status()} ${response.url()}`);
     });
+  }
+
+  /** Takes complaints back that were meant to come; there must be one. */
+  forgive(pattern) {
+    const left = this.complaints.filter((complaint) => !pattern.test(complaint));
+    assert.ok(left.length < this.complaints.length, `no complaint is like ${pattern}`);
+    this.complaints = left;
   }
 
   /** Opens the page and waits until it can be used. */

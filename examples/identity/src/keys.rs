@@ -55,7 +55,9 @@ pub fn signing(tx: &Transaction<'_>, now: Seconds) -> Result<SigningKey, Error> 
         Some(signs) if now >= signs + LIFE - AHEAD => make(tx, now + AHEAD)?,
         Some(_) => {}
     }
-    let sql = "SELECT kid, pkcs8 FROM keys WHERE signs <= ? ORDER BY signs DESC LIMIT 1";
+    // The oldest one signs in any case: the clock may have been set back.
+    let sql = "SELECT kid, pkcs8 FROM keys WHERE signs <= max(?, (SELECT min(signs) FROM keys))
+               ORDER BY signs DESC LIMIT 1";
     let read = |row: &Row<'_>| Ok(SigningKey { kid: row.get(0)?, pkcs8: row.get(1)? });
     Ok(tx.query_row(sql, [now], read)?)
 }

@@ -63,6 +63,14 @@ async fn a_key_signs_for_thirty_days() {
 }
 
 #[tokio::test]
+async fn a_clock_that_was_set_back_stops_nobody() {
+    let world = World::new().await;
+    let key = published(&world).await;
+    world.clock.advance(-DAY);
+    assert_eq!([signing(&world).await], key[..]);
+}
+
+#[tokio::test]
 async fn a_leaked_key_is_gone_at_once() {
     let world = World::new().await;
     let leaked = signing(&world).await;
