@@ -46,7 +46,7 @@ async fn a_server_at_trace_says_nothing_of_a_credential() {
     let config = dir.file(
         "canary.toml",
         &format!(
-            "listen = '127.0.0.1:0'\ndrain_ms = 100\n[rooms]\ndefault = 'open'\n\
+            "listen = '127.0.0.1:0'\ndrain_ms = 100\n[tickets]\nenabled = true\n[rooms]\ndefault = 'open'\n\
              [[rooms.rule]]\nmatch = 'shut:**'\naccess = 'granted'\n\
              [[issuer]]\niss = '{ISS}'\naud = ['chat']\nsecret = '{secret}'\n\
              previous_secret = '{old}'\nprevious_until = 2099-01-01T00:00:00Z\n\

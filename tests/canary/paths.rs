@@ -40,6 +40,7 @@ impl Paths {
         self.refreshes().await;
         self.room_tokens().await;
         self.subprotocols().await;
+        self.tickets().await;
         self.http().await;
         self.sources().await;
     }
@@ -175,6 +176,59 @@ impl Paths {
             let heard = self.first(&auth, Frame::text(auth.clone()).bytes()).await;
             assert!(matches!(&heard[1], Heard::Close(Some(4411..=4413), _)), "{auth}: {heard:?}");
             self.refusals += 1;
+        }
+    }
+
+    /// Asks for a ticket with this `Authorization` and body; the answer.
+    async fn ask(&self, authorization: &str, body: &str) -> String {
+        let mut peer = Peer::dial(self.addr).await;
+        let length = body.len();
+        let request = format!(
+            "POST /ticket HTTP/1.1\r\nHost: test\r\nContent-Type: application/json\r\n\
+             Content-Length: {length}\r\nAuthorization: {authorization}\r\n\r\n{body}"
+        );
+        peer.write(request.as_bytes()).await;
+        let head = peer.head().await;
+        head + &String::from_utf8_lossy(&peer.rest().await)
+    }
+
+    /// Tokens that are exchanged, or not, and tickets that are used once, twice and wrongly.
+    async fn tickets(&mut self) {
+        for token in self.bad() {
+            // What no header can carry does not arrive.
+            let token = token.replace(|c: char| !c.is_ascii_graphic(), "");
+            let answer = self.ask(&format!("Bearer {token}"), "").await;
+            silent(&self.canaries, "a token that is not exchanged", answer.as_bytes());
+        }
+        let token = self.good(json!({}));
+        for (authorization, body) in [
+            (format!("Basic {token}"), String::new()),
+            (token.clone(), String::new()),
+            (format!("Bearer {token}\r\nAuthorization: Bearer {token}"), String::new()),
+            (format!("Bearer {token}"), token.clone()),
+            (format!("Bearer {token}"), json!({"origin": token}).to_string()),
+            (format!("Bearer {token}"), json!({token.clone(): 1}).to_string()),
+        ] {
+            let answer = self.ask(&authorization, &body).await;
+            assert!(answer.starts_with("HTTP/1.1 4"), "{answer}");
+            silent(&self.canaries, "a wish with a fault", answer.as_bytes());
+        }
+        for body in ["", "{\"origin\":\"https://app.example\"}"] {
+            let answer = self.ask(&format!("Bearer {token}"), body).await;
+            let (_, body) = answer.split_once("\r\n\r\n").expect("a body");
+            let granted: Value = serde_json::from_str(body).expect("JSON");
+            let ticket = granted["ticket"].as_str().expect("a ticket").to_owned();
+            self.canaries.add("a ticket", &ticket);
+            for _ in 0..2 {
+                let mut peer = Peer::connect(self.addr).await;
+                peer.say(token_message(&ticket)).await;
+                // Once it lets somebody in who leaves at once.
+                peer.send(&Frame::close(1000)).await;
+                self.judge("a ticket", &rest(&mut peer).await, &[]);
+            }
+            let answer = self.ask(&format!("Bearer {ticket}"), "").await;
+            silent(&self.canaries, "a ticket that is not exchanged", answer.as_bytes());
+            self.refusals += 2;
         }
     }
 

@@ -62,6 +62,9 @@ pub(crate) const MEMBER: Bound =
 pub(crate) const BEHIND_LARGE: Bound =
     Bound::new("what stays of each that sent and got 60,000 bytes", BYTES, 119.0, 256.0);
 
+/// With 20 of a user, and a grant of two rooms.
+pub(crate) const TICKET: Bound = Bound::new("a ticket that waits to be used", BYTES, 640.0, 800.0);
+
 pub(crate) const DECODE: Bound =
     Bound::new("a publish of 128 bytes is decoded", INSTRUCTIONS, 5_320.0, 6_000.0);
 pub(crate) const VERIFY: Bound =
@@ -90,6 +93,7 @@ pub(crate) const BOUNDS: &[Bound] = &[
     SIGNED_IN,
     MEMBER,
     BEHIND_LARGE,
+    TICKET,
     DECODE,
     VERIFY,
     STEP,

@@ -25,6 +25,7 @@ mod peer;
     reason = "the tests of sockets use more of it"
 )]
 mod support;
+mod tickets;
 
 use bounds::{BEHIND_LARGE, Bound, HALF_SENT, MEMBER, SIGNED_IN, SILENT};
 use host::{Host, alone, descriptors, live_bytes, soon};

@@ -2,15 +2,17 @@
 
 use crate::support::{
     Host, Peer,
-    peer::token_message,
+    peer::{handshake, token_message},
     soon,
     token::{self, Turnstile, ending_in, key, now, sign, unsigned, verifier},
 };
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde_json::{Value, json};
 use std::sync::Arc;
 use tokio::task::JoinSet;
 use vestibule::{
     config::TicketPolicy,
+    credential::{Mode, Sources},
     protocol::{
         client_message::Token,
         identity::{Login, Signer},
@@ -212,6 +214,88 @@ async fn a_ticket_refreshes_a_session() {
     assert_eq!((&auth_ok["refreshed"], &auth_ok["id"]), (&json!(true), &json!("r")));
     refresh(&mut peer, "bob").await;
     peer.closed(4409, "principal_mismatch", "never").await;
+    host.stop().await;
+}
+
+#[tokio::test]
+async fn a_ticket_opens_by_every_source_and_a_token_by_none_for_tickets() {
+    let host = Host::start(2, |settings| {
+        with_tickets(settings);
+        settings.origins = vec![APP.to_owned()];
+        settings.sources = Sources::all(Mode::Optional);
+    });
+    let subprotocol = |ticket: &str| {
+        let offer = URL_SAFE_NO_PAD.encode(ticket);
+        format!(
+            "Sec-WebSocket-Protocol: vestibule.v1, base64url.bearer.authorization.vestibule.{offer}\r\n"
+        )
+    };
+    type Saying<'a> = &'a dyn Fn(&str) -> (String, String);
+    let ways: [Saying<'_>; 6] = [
+        &|it| (format!("?ticket={it}"), String::new()),
+        &|it| (format!("?token={it}"), String::new()),
+        &|it| (format!("?JWT%20{it}"), String::new()),
+        &|it| (String::new(), bearer(it)),
+        &|it| (String::new(), format!("Cookie: vestibule_token={it}\r\n")),
+        &|it| (String::new(), subprotocol(it)),
+    ];
+    let show = async |way: Saying<'_>, credential: &str| {
+        let (query, lines) = way(credential);
+        let request = handshake(&format!("Origin: {APP}\r\n{lines}"));
+        let mut peer = Peer::dial(host.addr).await;
+        peer.write(request.replace("/ws", &format!("/ws{query}")).as_bytes()).await;
+        peer.switched().await;
+        peer
+    };
+    for way in ways {
+        let ticket = ticket(&host, "alice").await;
+        show(way, &ticket).await.expect("auth_ok").await;
+        show(way, &ticket).await.closed(4411, "token_invalid", "refresh").await;
+    }
+    let token = token::token("alice");
+    show(ways[0], &token).await.closed(4411, "token_invalid", "refresh").await;
+    show(ways[1], &token).await.expect("auth_ok").await;
+    host.stop().await;
+}
+
+#[tokio::test]
+async fn where_a_ticket_is_required_one_handshake_passes() {
+    let host = Host::start(2, |settings| {
+        with_tickets(settings);
+        settings.sources = Sources::all(Mode::Required);
+        settings.origins = vec![APP.to_owned()];
+    });
+    let ticket = ticket(&host, "alice").await;
+    let request = handshake("").replace("/ws", &format!("/ws?ticket={ticket}"));
+    let mut first = Peer::dial(host.addr).await;
+    first.write(request.as_bytes()).await;
+    first.switched().await;
+    first.expect("auth_ok").await;
+    send(&host, &request).await.is(401, "token_invalid");
+    host.stop().await;
+}
+
+#[tokio::test]
+async fn a_ticket_of_an_origin_is_for_its_pages() {
+    let host = Host::start(1, with_tickets);
+    let lines = format!("{}Content-Type: application/json\r\n", bearer(&token::token("alice")));
+    let bound = json!({"origin": APP}).to_string();
+    for (origin, opens) in [(APP, true), ("https://evil.example", false), ("null", false)] {
+        let granted = ask(&host, &lines, &bound).await;
+        let mut peer = Peer::dial(host.addr).await;
+        peer.upgrade(&format!("Origin: {origin}\r\n")).await;
+        peer.say(token_message(granted.ticket())).await;
+        if opens {
+            peer.expect("auth_ok").await;
+            continue;
+        }
+        peer.closed(4411, "token_invalid", "refresh").await;
+        // It is used up.
+        let mut own = Peer::dial(host.addr).await;
+        own.upgrade(&format!("Origin: {APP}\r\n")).await;
+        own.say(token_message(granted.ticket())).await;
+        own.closed(4411, "token_invalid", "refresh").await;
+    }
     host.stop().await;
 }
 
