@@ -7,11 +7,12 @@
 //!
 //! | room | what lives there |
 //! |---|---|
-//! | [`protocol`], `fetch` | the wire vocabulary: messages, codes, names, limits; a bounded GET |
+//! | [`protocol`], `fetch` | the wire vocabulary: messages, codes, names, limits; bounded HTTPS |
 //! | `credential` | what a handshake shows to sign in, and how |
 //! | [`session`], [`token`] | the state machine of one connection; who a token speaks for |
 //! | `outbox`, `config`, `metrics` | frames that wait for one connection; the checked configuration; what is counted |
-//! | `gate`, `room`, `broker`, [`ticket`] | who may come in; who is here; what was said, in order; tokens in exchange |
+//! | `gate`, `directory` | who may come in; the user behind the token |
+//! | `room`, `broker`, [`ticket`] | who is here; what was said, in order; tokens in exchange |
 //! | `relay` | joins rooms and broker: publish, commit, deliver |
 //! | `connection`, `worker` | one socket; one thread with its connections and timers |
 //! | `server` | accept, handshake, plain HTTP, drain |
@@ -32,6 +33,8 @@ pub mod config;
 pub(crate) mod connection;
 #[cfg(feature = "server")]
 pub mod credential;
+#[cfg(feature = "server")]
+pub mod directory;
 #[cfg(feature = "server")]
 pub mod fetch;
 #[cfg(feature = "server")]

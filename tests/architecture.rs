@@ -18,7 +18,7 @@ const ROWS: [&[&str]; 9] = [
     &["protocol", "fetch"],
     &["credential"],
     &["session", "token", "outbox", "metrics", "config"],
-    &["gate", "room", "broker", "ticket"],
+    &["gate", "directory", "room", "broker", "ticket"],
     &["relay"],
     &["connection"],
     &["worker"],

@@ -2,7 +2,7 @@
 
 use super::{
     args::{ConfigCheckArgs, ConfigCommand},
-    clock,
+    clock, directory,
     outcome::{self, Failure},
     verifier::{self, Look},
 };
@@ -29,7 +29,7 @@ pub(super) fn config(command: ConfigCommand) -> Result<(), Failure> {
 fn check(ConfigCheckArgs { config: file }: ConfigCheckArgs) -> Result<(), Failure> {
     let (warnings, problems) = match sources(file.as_deref(), Vec::new()) {
         Ok(config) => match verifier::keys(&config) {
-            Ok(keys) => (warnings(&config, &keys)?, Vec::new()),
+            Ok(keys) => (warnings(&config, &keys)?, directory_problems(&config)),
             Err(problems) => (warnings(&config, &[])?, problems),
         },
         Err(error) => {
@@ -54,6 +54,11 @@ fn check(ConfigCheckArgs { config: file }: ConfigCheckArgs) -> Result<(), Failur
         more => format!(", with {more} warnings"),
     };
     outcome::print(&format!("good: the server would start with {name}{warned}\n"))
+}
+
+/// What is wrong with the directory; it is not asked.
+fn directory_problems(config: &Config) -> Vec<String> {
+    directory::checks(config, None).err().map(Failure::into_text).into_iter().collect()
 }
 
 /// What the server would warn of, files with keys included. No address is asked.

@@ -7,6 +7,7 @@ mod config;
 #[cfg(feature = "client")]
 mod connect;
 mod dev;
+mod directory;
 mod keygen;
 mod logging;
 mod manual;

@@ -1,8 +1,9 @@
 //! SIGHUP: the configuration is read again, and put into force if all of it is right.
 
-use super::{clock, logging::Dial, outcome::Failure, serve, verifier};
+use super::{clock, directory, logging::Dial, outcome::Failure, serve, verifier};
 use crate::{
     config::{Changes, Config},
+    directory::Register,
     server::{NotServing, ServerHandle, Settings},
     token::source::AnyKeys,
 };
@@ -19,27 +20,29 @@ pub(super) struct Reloader {
     dial: Dial,
     /// What the server began with: parts of it stay until a restart.
     first: Config,
-    /// What was put into force last.
-    config: Config,
-    keys: Vec<AnyKeys>,
+    now: InForce,
+}
+
+/// What was put into force last.
+#[derive(Clone)]
+pub(super) struct InForce {
+    pub(super) config: Config,
+    /// Of its issuers, in their order.
+    pub(super) keys: Vec<AnyKeys>,
+    /// Of its directory, if it has one.
+    pub(super) register: Option<Register>,
 }
 
 /// A configuration with all that it names read and checked.
 struct Next {
-    config: Config,
-    keys: Vec<AnyKeys>,
+    state: InForce,
     settings: Settings,
 }
 
 impl Reloader {
-    /// For a server that began with `config` and these keys.
-    pub(super) fn new(
-        again: Again,
-        server: ServerHandle,
-        dial: Dial,
-        (config, keys): (Config, Vec<AnyKeys>),
-    ) -> Self {
-        Self { again, server, dial, first: config.clone(), config, keys }
+    /// For a server that began with `now`.
+    pub(super) fn new(again: Again, server: ServerHandle, dial: Dial, now: InForce) -> Self {
+        Self { again, server, dial, first: now.config.clone(), now }
     }
 
     /// Reloads at each signal. Signals that come meanwhile are one reload more.
@@ -53,7 +56,7 @@ impl Reloader {
     }
 
     async fn reload(&mut self) -> Result<(), NotServing> {
-        let (again, known) = (Arc::clone(&self.again), self.keys.clone());
+        let (again, known) = (Arc::clone(&self.again), self.now.clone());
         // A disk may take its time.
         let next = task::spawn_blocking(move || next(&again, &known)).await;
         let next = next.unwrap_or_else(|why| Err(Failure::Failed(why.to_string())));
@@ -68,19 +71,20 @@ impl Reloader {
     }
 
     async fn put_into_force(&mut self, next: Next) -> Result<(), NotServing> {
-        let Next { config, keys, settings } = next;
+        let Next { state, settings } = next;
+        let InForce { config, keys, .. } = &state;
         for warning in config.warnings.iter().chain(&config.warnings_at(clock::wall())) {
             tracing::warn!("{warning}");
         }
-        let Changes { applied, .. } = self.config.changes(&config);
-        let Changes { restart, .. } = self.first.changes(&config);
-        let removed = verifier::removed_keys((&self.config, &self.keys), (&config, &keys));
+        let Changes { applied, .. } = self.now.config.changes(config);
+        let Changes { restart, .. } = self.first.changes(config);
+        let removed = verifier::removed_keys((&self.now.config, &self.now.keys), (config, keys));
         self.dial.turn_to(config.log.level);
         self.server.reload(settings).await?;
         if !removed.is_empty() {
             self.server.end_sessions(removed).await?;
         }
-        (self.config, self.keys) = (config, keys);
+        self.now = state;
         let changed = if applied.is_empty() { "nothing".to_owned() } else { applied.join(", ") };
         tracing::info!(changed, "reloaded");
         if !restart.is_empty() {
@@ -90,11 +94,15 @@ impl Reloader {
     }
 }
 
-/// Reads and checks everything; sources of keys that did not change are those of `known`.
-fn next(again: &Again, known: &[AnyKeys]) -> Result<Next, Failure> {
+/// Reads and checks everything; sources of keys and a directory that did not change are those of
+/// `known`.
+fn next(again: &Again, known: &InForce) -> Result<Next, Failure> {
     let config = again()?;
-    let issuers = verifier::renewed(&config, known)?;
+    let issuers = verifier::renewed(&config, &known.keys)?;
     let keys = issuers.iter().map(|(_, keys)| keys.clone()).collect();
-    let settings = serve::settings(config.clone(), issuers);
-    Ok(Next { config, keys, settings })
+    let asked = known.config.directory.as_ref().zip(known.register.as_ref());
+    let directory = directory::checks(&config, asked)?;
+    let register = directory.as_ref().map(|checks| checks.register.clone());
+    let settings = Settings { directory, ..serve::settings(config.clone(), issuers) };
+    Ok(Next { state: InForce { config, keys, register }, settings })
 }

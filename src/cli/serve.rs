@@ -2,9 +2,9 @@
 
 use super::{
     args::ServeArgs,
-    clock, config, logging,
+    clock, config, directory, logging,
     outcome::Failure,
-    reload::{Again, Reloader},
+    reload::{Again, InForce, Reloader},
     verifier,
 };
 use crate::{
@@ -42,9 +42,14 @@ pub(super) fn run(
     }
     let issuers = verifier::verifier(&config)?;
     let keys = issuers.iter().map(|(_, keys)| keys.clone()).collect();
-    let server = Server::bind(Settings { demo, ..settings(config.clone(), issuers) })
-        .map_err(|why| Failure::Failed(format!("cannot listen on {why}")))?;
-    let reloader = again.map(|again| Reloader::new(again, server.handle(), dial, (config, keys)));
+    let directory = directory::checks(&config, None)?;
+    let register = directory.as_ref().map(|checks| checks.register.clone());
+    let server = Settings { demo, directory, ..settings(config.clone(), issuers) };
+    let server =
+        Server::bind(server).map_err(|why| Failure::Failed(format!("cannot listen on {why}")))?;
+    let reloader = again.map(|again| {
+        Reloader::new(again, server.handle(), dial, InForce { config, keys, register })
+    });
     let runtime = Builder::new_current_thread().enable_all().build().map_err(failed)?;
     let served = runtime.block_on(async {
         // Before anybody can know that the server is there: a signal must not find it deaf.
@@ -101,7 +106,7 @@ fn demo(config: &Config) -> Demo {
     if config.demo { Demo::Page } else { Demo::Off }
 }
 
-/// What a server with this configuration is made of, but for what only `dev` has.
+/// What a server with this configuration is made of, but for its directory and what only `dev` has.
 pub(super) fn settings(config: Config, verifier: Issuers<AnyKeys>) -> Settings {
     Settings {
         demo: demo(&config),
@@ -126,6 +131,7 @@ pub(super) fn settings(config: Config, verifier: Issuers<AnyKeys>) -> Settings {
         connections_per_user: config.connections_per_user,
         on_user_limit: config.on_user_limit,
         tickets: config.tickets,
+        directory: None,
         admin: config.admin,
     }
 }

@@ -1,6 +1,6 @@
 //! The admin listener: where it stands, and the key that opens it.
 
-use super::{Origin, check::Check, raw::read_bounded};
+use super::{Origin, check::Check, secret::Faulty};
 use std::{
     fmt,
     net::{IpAddr, SocketAddr},
@@ -148,30 +148,10 @@ impl Check {
 
     /// The key, if one is set and right.
     fn admin_key(&mut self) -> Result<Option<AdminKey>, Faulty> {
-        let beside = self.raw.origin("admin.key").cloned();
-        if let (Some(at), Some(origin)) = (beside, self.raw.origin("admin.key_file").cloned()) {
-            let what = format!("cannot stand beside admin.key ({at}): set one of them");
-            self.raw.problem(origin, "admin.key_file", what);
-            return Err(Faulty);
-        }
-        let (key, text, origin) = if let Some((text, origin)) = self.text("admin.key") {
-            ("admin.key", text.into_bytes(), origin)
-        } else if let Some((path, origin)) = self.text("admin.key_file") {
-            let path = self.raw.resolve(&path, &origin);
-            match read_bounded(&path, super::KEY_FILE_BYTES) {
-                Ok(bytes) => ("admin.key_file", bytes, origin),
-                Err(why) => {
-                    let what = format!("cannot read {}: {why}", path.display());
-                    self.raw.problem(origin, "admin.key_file", what);
-                    return Err(Faulty);
-                }
-            }
-        } else {
+        let Some((key, line, origin)) = self.line("admin.key", "admin.key_file")? else {
             return Ok(None);
         };
-        let line = text.strip_suffix(b"\n").unwrap_or(&text);
-        let line = line.strip_suffix(b"\r").unwrap_or(line);
-        if let Some(key) = AdminKey::new(line) {
+        if let Some(key) = AdminKey::new(&line) {
             return Ok(Some(key));
         }
         let what = format!(
@@ -182,6 +162,3 @@ impl Check {
         Err(Faulty)
     }
 }
-
-/// Something is wrong, and has been reported.
-struct Faulty;

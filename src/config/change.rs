@@ -64,6 +64,7 @@ const PARTS: &[Part] = &[
     ("rooms.history_total_bytes", Restart, |a, b| a.history_total_bytes == b.history_total_bytes),
     ("rooms.history", Reload, |a, b| a.rooms.otherwise().history == b.rooms.otherwise().history),
     ("rooms.rule", Reload, |a, b| a.rooms.rules() == b.rooms.rules()),
+    ("directory", Reload, |a, b| a.directory == b.directory),
     ("admin", Restart, |a, b| a.admin == b.admin),
     ("log.level", Reload, |a, b| a.log.level == b.log.level),
     ("log.format", Restart, |a, b| a.log.format == b.log.format),

@@ -40,6 +40,7 @@ pub(super) fn check(raw: RawConfig) -> Result<Config, ConfigError> {
     };
     let admin = check.admin();
     let issuers = check.issuers();
+    let directory = check.directory(issuers.as_deref(), auth.deadline_ms);
     let RawConfig { problems, mut warnings, .. } = check.raw;
     warnings.extend(issuers.iter().flatten().flat_map(IssuerConfig::warnings));
     match (rooms, issuers) {
@@ -63,6 +64,7 @@ pub(super) fn check(raw: RawConfig) -> Result<Config, ConfigError> {
             on_user_limit,
             issuers,
             tickets,
+            directory,
             admin,
             log,
             warnings,

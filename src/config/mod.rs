@@ -8,6 +8,7 @@
 mod admin;
 mod change;
 mod check;
+mod directory;
 mod error;
 mod issuer;
 pub mod keys;
@@ -26,6 +27,7 @@ mod tickets;
 
 pub use admin::{ADMIN_KEY_MAX, ADMIN_KEY_MIN, AdminConfig, AdminKey, LoopbackAddr};
 pub use change::Changes;
+pub use directory::{DirectoryConfig, DirectoryFrom, PasswordConfig};
 pub use error::{ConfigError, Origin, Problem};
 pub use issuer::ISSUERS_MAX;
 pub use proxies::{
@@ -106,6 +108,8 @@ pub struct Config {
     pub issuers: Vec<IssuerConfig>,
     /// How tickets are given out; `None` is not at all.
     pub tickets: Option<TicketPolicy>,
+    /// Who is asked about users; `None`: whoever has a good token comes in.
+    pub directory: Option<DirectoryConfig>,
     /// The admin listener; `None` is off.
     pub admin: Option<AdminConfig>,
     /// What is logged, and how.

@@ -198,6 +198,12 @@ mod tests {
     fn its_examples_load() {
         // What goes with another key than the secret of the template, or needs a file.
         let beside = [
+            "directory.key_file",
+            "directory.dsn",
+            "directory.dsn_file",
+            "directory.query",
+            "directory.password_query",
+            "directory.password_issuer",
             "admin.key_file",
             "issuer.#.secret",
             "issuer.#.public_key_file",
@@ -212,13 +218,13 @@ mod tests {
         let all = load(&uncommented(|key| !beside.contains(&key.path)));
         assert_eq!(all.issuers[0].iss.as_deref(), Some("https://app.example"));
         assert_eq!(all.issuers[0].ceiling.rooms, Some(500));
-        assert!(all.admin.is_some());
+        assert!(all.admin.is_some() && all.directory.is_some());
         assert!(all.warnings.is_empty(), "{:?}", all.warnings);
         for way in ["jwks_file", "jwks_url", "discovery"] {
             let way = format!("issuer.#.{way}");
             let fetched = way != "issuer.#.jwks_file";
             let text = uncommented(|key| {
-                let companion = beside.iter().skip(7).any(|path| *path == key.path);
+                let companion = beside.iter().skip(13).any(|path| *path == key.path);
                 let of_fetching = ["issuer.#.stale_ms", "issuer.#.ca_file"].contains(&key.path);
                 key.path == way
                     || companion && (fetched || !of_fetching)

@@ -1,6 +1,7 @@
 //! Every key by every source, and every text that tells what is wrong.
 
 mod admin;
+mod directory;
 mod issuer_keys;
 mod issuers;
 mod rooms;
@@ -55,9 +56,9 @@ fn show(value: impl std::fmt::Debug) -> String {
     format!("{value:?}")
 }
 
-/// One row for every key but those about the keys of an issuer (`tests/issuer_keys.rs`) and the rules
-/// about rooms (`tests/rooms.rs`) and
-/// the admin listener (`tests/admin.rs`): they need others beside them.
+/// One row for every key but those about the keys of an issuer (`tests/issuer_keys.rs`), the rules
+/// about rooms (`tests/rooms.rs`), the admin listener (`tests/admin.rs`) and the directory
+/// (`tests/directory.rs`): they need others beside them.
 const ROWS: &[Row] = &[
     ("listen", "\"[::1]:80\"", "[::1]:80", |c| c.listen.to_string()),
     ("workers", "3", "3", |c| show(c.workers)),
@@ -149,6 +150,7 @@ fn every_key_is_in_the_rows() {
             || path.starts_with("admin.")
             || path.starts_with("auth.sources.")
             || path.starts_with("tickets.")
+            || path.starts_with("directory.")
             || path
                 .strip_prefix("issuer.0.")
                 .is_some_and(|name| issuer_keys::NAMES.contains(&name));
@@ -309,7 +311,7 @@ fn unknown_keys_are_refused_with_the_nearest_known_one() {
         (
             "[cluster]\nlisten = 'x'",
             "v.toml:1: cluster: unknown key; known here: listen, workers, connections, drain_ms, \
-             demo, auth, issuer, tickets, heartbeat, gate, limits, rooms, admin, log",
+             demo, auth, issuer, tickets, directory, heartbeat, gate, limits, rooms, admin, log",
         ),
         (
             "[gate]\nchairs = 5",

@@ -1,4 +1,5 @@
-//! A small client for one thing: a bounded GET of a document over HTTPS.
+//! A small client for two things over HTTPS: a bounded GET of a document, a bounded POST of a
+//! question.
 //!
 //! No redirects, no proxies from the environment, no cookies, no compression, no connection that
 //! is kept: what is configured is asked, nothing else.
@@ -16,8 +17,10 @@ pub use trust::{CA_FILE_BYTES, FileFault, Trust, TrustFault};
 
 use bytes::{Bytes, BytesMut};
 use connect::Stream;
-use http_body_util::{BodyExt, Empty};
-use hyper::{Request, Response, body::Incoming, client::conn::http1, header};
+use http_body_util::{BodyExt, Full};
+use hyper::{
+    Request, Response, body::Incoming, client::conn::http1, header, http::request::Builder,
+};
 use hyper_util::rt::TokioIo;
 use std::{future, time::Duration};
 use tokio::time::{Instant, timeout_at};
@@ -64,13 +67,57 @@ impl std::fmt::Debug for Answer {
 /// # Errors
 /// [`FetchError`], which names the host and says what went wrong.
 pub async fn get(address: &Address, trust: &Trust, limits: Limits) -> Result<Answer, FetchError> {
-    let fetch = Fetch {
-        address,
-        trust,
-        limits,
-        deadline: Instant::now() + Duration::from_millis(limits.deadline_ms),
-    };
-    fetch.run().await.map_err(|fault| FetchError::new(address, fault))
+    let request = Request::get(address.target())
+        .header(header::ACCEPT, "application/json, application/jwk-set+json");
+    fetch(Fetch::new(address, trust, limits), request, Bytes::new()).await
+}
+
+/// A question in JSON, and the key that opens whoever answers it.
+#[derive(Clone)]
+pub struct Question {
+    /// The JSON.
+    pub json: Bytes,
+    /// `Authorization`, if one is asked for: see [`bearer`].
+    pub authorization: Option<header::HeaderValue>,
+}
+
+impl std::fmt::Debug for Question {
+    /// Shows nothing: the question may be a password.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Question").finish_non_exhaustive()
+    }
+}
+
+/// The value of `Authorization` for a key; `None` if it does not fit into a header. It is not
+/// printed.
+pub fn bearer(key: &[u8]) -> Option<header::HeaderValue> {
+    let mut value = header::HeaderValue::from_bytes(&[b"Bearer ", key].concat()).ok()?;
+    value.set_sensitive(true);
+    Some(value)
+}
+
+/// Puts `question` to `address` once and returns what it answers with status 200. Dropping the
+/// future drops the connection.
+///
+/// # Errors
+/// [`FetchError`], which names the host and says what went wrong.
+pub async fn post(
+    address: &Address,
+    trust: &Trust,
+    limits: Limits,
+    question: Question,
+) -> Result<Answer, FetchError> {
+    let mut request = Request::post(address.target())
+        .header(header::ACCEPT, "application/json")
+        .header(header::CONTENT_TYPE, "application/json");
+    if let Some(value) = question.authorization {
+        request = request.header(header::AUTHORIZATION, value);
+    }
+    fetch(Fetch::new(address, trust, limits), request, question.json).await
+}
+
+async fn fetch(fetch: Fetch<'_>, request: Builder, body: Bytes) -> Result<Answer, FetchError> {
+    fetch.run(request, body).await.map_err(|fault| FetchError::new(fetch.address, fault))
 }
 
 /// One fetch and its deadline.
@@ -81,18 +128,22 @@ struct Fetch<'a> {
     deadline: Instant,
 }
 
-impl Fetch<'_> {
-    async fn run(&self) -> Result<Answer, FetchFault> {
+impl<'a> Fetch<'a> {
+    fn new(address: &'a Address, trust: &'a Trust, limits: Limits) -> Self {
+        let deadline = Instant::now() + Duration::from_millis(limits.deadline_ms);
+        Self { address, trust, limits, deadline }
+    }
+
+    async fn run(&self, request: Builder, body: Bytes) -> Result<Answer, FetchFault> {
         let stream = connect::connect(self.address, self.trust, self.deadline).await?;
         let greeted = self.within(Phase::Head, self.greet(stream)).await?;
         let (mut sender, connection) = greeted?;
-        let request = Request::get(self.address.target())
+        let request = request
             .header(header::HOST, self.address.authority())
-            .header(header::ACCEPT, "application/json, application/jwk-set+json")
             .header(header::ACCEPT_ENCODING, "identity")
             .header(header::USER_AGENT, concat!("vestibule/", env!("CARGO_PKG_VERSION")))
             .header(header::CONNECTION, "close")
-            .body(Empty::<Bytes>::new())
+            .body(Full::new(body))
             .map_err(|why| FetchFault::Http(Phase::Head, why.to_string().into()))?;
         let exchange = async {
             let response = self.within(Phase::Head, sender.send_request(request)).await?;
@@ -169,7 +220,7 @@ impl Fetch<'_> {
 }
 
 type Conversation =
-    (http1::SendRequest<Empty<Bytes>>, http1::Connection<TokioIo<Stream>, Empty<Bytes>>);
+    (http1::SendRequest<Full<Bytes>>, http1::Connection<TokioIo<Stream>, Full<Bytes>>);
 
 fn http(phase: Phase, why: &hyper::Error) -> FetchFault {
     if why.is_parse_too_large() {

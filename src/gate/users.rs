@@ -1,12 +1,11 @@
 //! The table of users: how many connections each one holds, over all workers.
 
-use crate::{config::OnUserLimit, protocol::identity::Identity};
-use dashmap::{DashMap, Entry};
-use std::{
-    collections::VecDeque,
-    hash::{Hash, Hasher},
-    sync::Arc,
+use crate::{
+    config::OnUserLimit,
+    protocol::identity::{Identity, Principal},
 };
+use dashmap::{DashMap, Entry};
+use std::{collections::VecDeque, sync::Arc};
 
 /// Where a connection lives.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -76,6 +75,22 @@ impl Users {
         self.seats.len()
     }
 
+    /// Those whom `wanted` picks. Looks at every user, a part of the table at a time.
+    pub(crate) fn pick(&self, wanted: &dyn Fn(&Principal) -> bool) -> Vec<Principal> {
+        let seats = self.seats.iter();
+        seats.filter(|seats| wanted(seats.key())).map(|seats| seats.key().clone()).collect()
+    }
+
+    /// Whether a user holds a seat.
+    pub(crate) fn has(&self, user: &Principal) -> bool {
+        self.seats.contains_key(user)
+    }
+
+    /// Where the connections of a user live; nowhere if it holds no seat.
+    pub(crate) fn places(&self, user: &Principal) -> Vec<Place> {
+        self.seats.get(user).map(|seats| seats.iter().copied().collect()).unwrap_or_default()
+    }
+
     /// Gives a seat back; one that was lost or never held changes nothing.
     pub(crate) fn leave(&self, identity: &Arc<Identity>, place: Place) {
         let Entry::Occupied(mut seats) = self.seats.entry(Principal(Arc::clone(identity))) else {
@@ -85,30 +100,6 @@ impl Users {
         if seats.get().is_empty() {
             seats.remove();
         }
-    }
-}
-
-/// (`iss`, `sub`) alone, whatever the public id is.
-#[derive(Clone, Debug)]
-pub(super) struct Principal(pub(super) Arc<Identity>);
-
-impl Principal {
-    fn key(&self) -> (Option<&str>, &str) {
-        (self.0.issuer.as_deref(), &self.0.subject)
-    }
-}
-
-impl PartialEq for Principal {
-    fn eq(&self, other: &Self) -> bool {
-        self.key() == other.key()
-    }
-}
-
-impl Eq for Principal {}
-
-impl Hash for Principal {
-    fn hash<H: Hasher>(&self, state: &mut H) {
-        self.key().hash(state);
     }
 }
 

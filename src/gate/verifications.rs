@@ -3,11 +3,10 @@
 use super::{
     admission::Address,
     turns::{Bounds, Ticket, Turns},
-    users::Principal,
 };
 use crate::{
     metrics::{Level, Lookup, Metrics},
-    protocol::identity::Identity,
+    protocol::identity::{Identity, Principal},
     token::Verification,
 };
 use parking_lot::Mutex;

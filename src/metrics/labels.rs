@@ -250,6 +250,40 @@ label! {
 }
 
 label! {
+    /// What a directory said of a user.
+    Answer {
+        /// It may come in.
+        Active => "active",
+        /// It may not.
+        Disabled => "disabled",
+        /// There is none, or the password is wrong.
+        Unknown => "unknown",
+        /// Nothing of use.
+        Failed => "failed",
+    }
+}
+
+label! {
+    /// What became of a look at a user who was in.
+    Recheck {
+        /// It stays, or nobody knows.
+        Stays => "stays",
+        /// It had to go.
+        Revoked => "revoked",
+    }
+}
+
+label! {
+    /// Why a directory was not asked.
+    Spared {
+        /// It was asked a moment ago.
+        Cached => "cached",
+        /// It is being asked.
+        Shared => "shared",
+    }
+}
+
+label! {
     /// What became of a configuration that was read again.
     Reloading {
         /// It is in force.

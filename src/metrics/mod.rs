@@ -4,6 +4,7 @@
 //! to know adds them up. Counting is a plain addition: no lock, no allocation, no atomic
 //! read-modify-write, no text. What no worker does goes into shared cells.
 
+mod cells;
 mod exposition;
 mod labels;
 mod reference;
@@ -15,8 +16,8 @@ mod tests;
 
 pub(crate) use exposition::CONTENT_TYPE;
 pub(crate) use labels::{
-    AcceptFault, Bound, End, Handshake, Lookup, Outcome, Rank, Reloading, Rule, Squeeze, State,
-    TicketEvent, Verdict, Waiting,
+    AcceptFault, Answer, Bound, End, Handshake, Lookup, Outcome, Rank, Recheck, Reloading, Rule,
+    Spared, Squeeze, State, TicketEvent, Verdict, Waiting,
 };
 pub use reference::reference;
 pub(crate) use row::{Kind, Row, Unit};
@@ -24,6 +25,7 @@ pub(crate) use sheet::{Reading, Sheet};
 pub(crate) use table::{Metric, TABLE};
 
 use crate::protocol::error_code::ErrorCode;
+use cells::CELLS;
 use labels::error_at;
 use parking_lot::Mutex;
 use std::{
@@ -34,7 +36,6 @@ use std::{
         atomic::{AtomicU64, Ordering},
     },
 };
-use table::CELLS;
 
 /// Something that happened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

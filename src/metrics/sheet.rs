@@ -1,9 +1,12 @@
 //! All values at one moment: what was counted, added up, and what others were asked for.
 
-use super::labels::{Bound, Look, Occupancy, Rank, Reloading, Source, Squeeze, Waiting};
+use super::labels::{
+    Answer, Bound, Look, Occupancy, Rank, Recheck, Reloading, Source, Spared, Squeeze, Waiting,
+};
 use super::{
+    cells::{CELLS, METRICS},
     row::{Keeper, Row},
-    table::{CELLS, METRICS, Metric},
+    table::Metric,
 };
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -50,6 +53,14 @@ pub(crate) enum Reading {
     FailedLooks,
     /// Milliseconds since the last good look.
     KeyAge,
+    /// Questions to the directory, by what it said.
+    DirectoryAnswers(Answer),
+    /// Questions that it was spared.
+    DirectorySpared(Spared),
+    /// Questions to it under way.
+    DirectoryRunning,
+    /// Looks at users who were in.
+    DirectoryRechecks(Recheck),
     /// Users that are here.
     Users,
     /// Rooms that somebody is in.
@@ -99,6 +110,10 @@ impl Reading {
             Self::GoodLooks => (Metric::KeyLooks, Look::Good.at()),
             Self::FailedLooks => (Metric::KeyLooks, Look::Failed.at()),
             Self::KeyAge => (Metric::KeyAge, 0),
+            Self::DirectoryAnswers(answer) => (Metric::DirectoryAnswers, answer.at()),
+            Self::DirectorySpared(why) => (Metric::DirectorySpared, why.at()),
+            Self::DirectoryRunning => (Metric::DirectoryRunning, 0),
+            Self::DirectoryRechecks(outcome) => (Metric::DirectoryRechecks, outcome.at()),
             Self::Users => (Metric::Users, 0),
             Self::OccupiedRooms => (Metric::Rooms, Occupancy::Occupied.at()),
             Self::RestingRooms => (Metric::Rooms, Occupancy::Resting.at()),

@@ -2,8 +2,8 @@
 
 use super::{
     labels::{
-        AcceptFault, Bound, ERRORS, End, Handshake, Look, Lookup, Occupancy, Outcome, Rank,
-        Reloading, Rule, Source, Squeeze, State, TicketEvent, Verdict, Waiting,
+        AcceptFault, Answer, Bound, ERRORS, End, Handshake, Look, Lookup, Occupancy, Outcome, Rank,
+        Recheck, Reloading, Rule, Source, Spared, Squeeze, State, TicketEvent, Verdict, Waiting,
     },
     row::{Kind, Row, Unit, counter, gauge, row},
 };
@@ -37,6 +37,10 @@ pub(crate) enum Metric {
     KeyLooks,
     KeyAge,
     Lookups,
+    DirectoryAnswers,
+    DirectorySpared,
+    DirectoryRunning,
+    DirectoryRechecks,
     Closes,
     Errors,
     Users,
@@ -226,6 +230,34 @@ pub(crate) const TABLE: &[Row] = &[
     )
     .by("state", Lookup::WORDS),
     counter(
+        Metric::DirectoryAnswers,
+        "vestibule_directory_lookups_total",
+        "Questions to the directory of users, by what it said; unknown are wrong passwords too. Only \
+         where there is a directory, like the next three.",
+    )
+    .by("answer", Answer::WORDS)
+    .asked(),
+    counter(
+        Metric::DirectorySpared,
+        "vestibule_directory_spared_total",
+        "Questions that it was spared: an answer of a moment ago counted, or somebody asked already.",
+    )
+    .by("by", Spared::WORDS)
+    .asked(),
+    gauge(
+        Metric::DirectoryRunning,
+        "vestibule_directory_lookups_running",
+        "Questions to it under way.",
+    )
+    .asked(),
+    counter(
+        Metric::DirectoryRechecks,
+        "vestibule_directory_rechecks_total",
+        "Looks at users who were in: they stay, or all of their connections end (4410).",
+    )
+    .by("outcome", Recheck::WORDS)
+    .asked(),
+    counter(
         Metric::Closes,
         "vestibule_closes_total",
         "Ended connections: the name of the server's close code, client for a client that closed, \
@@ -347,37 +379,3 @@ pub(crate) const TABLE: &[Row] = &[
     .of(Unit::Millis)
     .asked(),
 ];
-
-/// How many metrics there are.
-pub(super) const METRICS: usize = Metric::StartTime as usize + 1;
-
-/// How many cells they take together.
-pub(super) const CELLS: usize = FIRST[METRICS];
-
-/// The first cell of each metric, and the end.
-#[expect(clippy::indexing_slicing, reason = "the compiler evaluates it")]
-const FIRST: [usize; METRICS + 1] = {
-    assert!(TABLE.len() == METRICS, "every metric has a row");
-    let mut first = [0; METRICS + 1];
-    let mut at = 0;
-    while at < METRICS {
-        assert!(TABLE[at].metric as usize == at, "the table is in the order of the metrics");
-        first[at + 1] = first[at] + TABLE[at].series() * TABLE[at].width();
-        at += 1;
-    }
-    first
-};
-
-impl Metric {
-    /// Its row.
-    #[expect(clippy::indexing_slicing, reason = "every metric has a row, says the compiler")]
-    pub(crate) const fn row(self) -> &'static Row {
-        &TABLE[self as usize]
-    }
-
-    /// Where the cells of one of its series begin.
-    #[expect(clippy::indexing_slicing, reason = "every metric has a row, says the compiler")]
-    pub(super) const fn cell(self, series: usize) -> usize {
-        FIRST[self as usize] + series * self.row().width()
-    }
-}

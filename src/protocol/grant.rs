@@ -135,6 +135,12 @@ impl Grant {
         Self { rules: vec![Rule { pattern: Pattern(room.as_str().into()), permissions }] }
     }
 
+    /// What both grant, together.
+    #[must_use]
+    pub fn and(&self, other: &Self) -> Self {
+        Self { rules: self.rules.iter().chain(&other.rules).cloned().collect() }
+    }
+
     /// Everything that is granted in `room`; overlapping patterns add up.
     pub fn permissions(&self, room: RoomRef<'_>) -> Permissions {
         let matching = self.rules.iter().filter(|rule| rule.pattern.matches(room));
@@ -250,6 +256,16 @@ mod tests {
         assert_eq!(grant.permissions(RoomRef::parse("b").unwrap()), Permissions::ALL);
         assert_eq!(grant.permissions(RoomRef::parse("c").unwrap()), Permissions::NONE);
         assert_eq!(grant.permissions(RoomRef::parse("d").unwrap()), Permissions::NONE);
+    }
+
+    #[test]
+    fn grants_of_two_sources_add_up() {
+        let one = Grant::parse(r#"{"a":["join"],"b":["send"]}"#).unwrap();
+        let both = one.and(&Grant::parse(r#"{"a":["send"],"c:*":"*"}"#).unwrap());
+        let all = |room| both.permissions(RoomRef::parse(room).unwrap());
+        assert!(all("a").contains(Permission::Join) && all("a").contains(Permission::Send));
+        assert!(!all("b").contains(Permission::Join) && all("c:1") == Permissions::ALL);
+        assert_eq!(one.and(&Grant::default()), one);
     }
 
     #[test]

@@ -6,7 +6,11 @@ use super::{
     time::Wall,
 };
 use serde_json::value::RawValue;
-use std::{fmt, sync::Arc};
+use std::{
+    fmt,
+    hash::{Hash, Hasher},
+    sync::Arc,
+};
 
 /// The principal of a token: (`iss`, `sub`), and the public id that others see.
 ///
@@ -19,6 +23,30 @@ pub struct Identity {
     pub subject: Box<str>,
     /// The public id: the issuer's `user_prefix` and the subject.
     pub user: Arc<str>,
+}
+
+/// (`iss`, `sub`) alone, whatever the public id is: equal and hashed by these two.
+#[derive(Clone, Debug)]
+pub struct Principal(pub Arc<Identity>);
+
+impl Principal {
+    fn key(&self) -> (Option<&str>, &str) {
+        (self.0.issuer.as_deref(), &self.0.subject)
+    }
+}
+
+impl PartialEq for Principal {
+    fn eq(&self, other: &Self) -> bool {
+        self.key() == other.key()
+    }
+}
+
+impl Eq for Principal {}
+
+impl Hash for Principal {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.key().hash(state);
+    }
 }
 
 /// What one verified token says: the result of a sign-in or of a refresh.

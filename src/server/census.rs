@@ -10,9 +10,9 @@ use crate::{
     config::Places,
     connection::Shared,
     gate::guest::{Gate, Occupancy},
-    metrics::{Bound, Rank, Reading, Reloading, Sheet, Squeeze, Waiting},
+    metrics::{Answer, Bound, Rank, Reading, Recheck, Reloading, Sheet, Spared, Squeeze, Waiting},
     protocol::time::Now,
-    token::Figures,
+    token::{DirectoryFigures, Figures},
     worker::clock::Clock,
 };
 use std::sync::Arc;
@@ -113,9 +113,12 @@ impl Survey {
     }
 
     fn note_keys(&self, sheet: &mut Sheet) {
-        let Figures { brought_keys, sources } = self.current.terms().verifier.figures();
+        let Figures { brought_keys, sources, directory } = self.current.terms().verifier.figures();
         if let Some(tokens) = brought_keys {
             sheet.set(Reading::BroughtKeys, tokens);
+        }
+        if let Some(directory) = directory {
+            note_directory(sheet, directory);
         }
         let Some(sources) = sources else { return };
         for (reading, value) in [
@@ -130,5 +133,24 @@ impl Survey {
         if let Some(age_ms) = sources.age_ms {
             sheet.set(Reading::KeyAge, age_ms);
         }
+    }
+}
+
+fn note_directory(sheet: &mut Sheet, figures: DirectoryFigures) {
+    for (reading, value) in [
+        (Reading::DirectoryAnswers(Answer::Active), figures.active),
+        (Reading::DirectoryAnswers(Answer::Disabled), figures.disabled),
+        (Reading::DirectoryAnswers(Answer::Unknown), figures.unknown),
+        (Reading::DirectoryAnswers(Answer::Failed), figures.failed),
+        (Reading::DirectorySpared(Spared::Cached), figures.cached),
+        (Reading::DirectorySpared(Spared::Shared), figures.shared),
+        (Reading::DirectoryRunning, figures.running),
+        (
+            Reading::DirectoryRechecks(Recheck::Stays),
+            figures.rechecked.saturating_sub(figures.revoked),
+        ),
+        (Reading::DirectoryRechecks(Recheck::Revoked), figures.revoked),
+    ] {
+        sheet.set(reading, value);
     }
 }

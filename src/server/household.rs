@@ -1,14 +1,15 @@
-//! The server as the upkeep of its verifier sees it: readiness, and keys that are gone.
+//! The server as the upkeep of its verifier sees it: readiness, keys that are gone, and users.
 
 use super::{http::Site, ticket_desk::TicketDesk};
 use crate::{
-    protocol::identity::Signer,
+    connection::Shared,
+    protocol::identity::{Principal, Signer},
     ticket::Purge,
     token::{House, Upkeep, Verifier},
     worker::Control,
 };
 use parking_lot::Mutex;
-use std::{mem, sync::Arc};
+use std::{collections::HashSet, mem, sync::Arc};
 use tokio::{
     sync::{Notify, mpsc},
     task::JoinSet,
@@ -19,18 +20,23 @@ use tokio::{
 pub(super) struct Household {
     site: Arc<Site>,
     desk: Arc<TicketDesk>,
+    shared: Arc<Shared>,
     /// Keys that the workers have not heard of yet: each once, so that the keys of all issuers
     /// bound it.
     removed: Mutex<Vec<Signer>>,
+    /// Users whose sessions are to end: each once, so that the users that are here bound it.
+    revoked: Mutex<HashSet<Principal>>,
     news: Notify,
 }
 
 impl Household {
-    pub(super) fn new(site: Arc<Site>, desk: Arc<TicketDesk>) -> Arc<Self> {
-        Arc::new(Self { site, desk, removed: Mutex::default(), news: Notify::new() })
+    pub(super) fn new(site: Arc<Site>, desk: Arc<TicketDesk>, shared: Arc<Shared>) -> Arc<Self> {
+        let (removed, revoked) = (Mutex::default(), Mutex::default());
+        Arc::new(Self { site, desk, shared, removed, revoked, news: Notify::new() })
     }
 
-    /// Tells the desk and every worker of each key that is gone, for as long as it is polled.
+    /// Tells the desk and every worker of each key that is gone, and those that serve a user who may not stay,
+    /// for as long as it is polled.
     pub(super) async fn spread_news(&self, workers: &[mpsc::Sender<Control>]) -> ! {
         loop {
             self.news.notified().await;
@@ -42,6 +48,13 @@ impl Household {
                 for worker in workers {
                     // One that is gone has no sessions.
                     let _ = worker.send(Control::RemoveKey(signer)).await;
+                }
+            }
+            let revoked = mem::take(&mut *self.revoked.lock());
+            for user in revoked {
+                for place in self.shared.users.places(&user) {
+                    let Some(worker) = workers.get(usize::from(place.worker)) else { continue };
+                    let _ = worker.send(Control::Revoke(place.connection.into())).await;
                 }
             }
         }
@@ -59,6 +72,21 @@ impl House for Household {
             removed.push(signer);
         }
         self.news.notify_one();
+    }
+
+    fn users(&self, wanted: &dyn Fn(&Principal) -> bool) -> Vec<Principal> {
+        self.shared.users.pick(wanted)
+    }
+
+    fn is_here(&self, user: &Principal) -> bool {
+        self.shared.users.has(user)
+    }
+
+    fn revoke(&self, user: &Principal) {
+        if self.is_here(user) {
+            self.revoked.lock().insert(user.clone());
+            self.news.notify_one();
+        }
     }
 }
 

@@ -138,7 +138,6 @@ impl Server {
             n => n,
         };
         let addr = listener.local_addr().map_err(RunError::Accept)?;
-        let verifier = Arc::clone(&settings.verifier);
         let capacity = descriptors::connections(settings.connections);
         let mut crew = Crew::start(settings, workers, addr, capacity).map_err(RunError::Start)?;
         let site = Arc::clone(&crew.site);
@@ -148,7 +147,9 @@ impl Server {
         let accepting = acceptor.run();
         // Ends with this function.
         let _admin = crew.serve_admin(admin, capacity).map_err(RunError::Accept)?;
-        let household = Household::new(Arc::clone(&site), Arc::clone(&crew.desk));
+        let household =
+            Household::new(Arc::clone(&site), Arc::clone(&crew.desk), Arc::clone(&crew.shared));
+        let verifier = Arc::clone(&crew.current.terms().verifier);
         let keeping = Keeping::begin(&verifier, Arc::clone(&household) as _);
         let steering = crew.helm(Arc::clone(&household), keeping, addr).steer(orders);
         let controls = Arc::clone(&crew.controls);

@@ -9,6 +9,7 @@ use super::{
 };
 use crate::{
     connection::{Shared, Terms},
+    directory::Checked,
     gate::users::UserCap,
     protocol::{identity::Signer, room_name::RoomRef, time::Wall},
     ticket::Purge,
@@ -62,8 +63,15 @@ impl Current {
 
 /// What `settings` say to workers; the desk goes by them, too.
 pub(super) fn terms(settings: Settings, desk: &TicketDesk) -> Arc<Terms> {
-    let Settings { rules, verifier, tickets, connections_per_user, on_user_limit, .. } = settings;
+    let Settings { rules, verifier, tickets, directory, .. } = settings;
+    let (connections_per_user, on_user_limit) =
+        (settings.connections_per_user, settings.on_user_limit);
     let verifier = desk.follow(tickets, verifier);
+    // Outside of all that may judge: whatever was shown, its user is asked about.
+    let verifier = match directory {
+        Some(checks) => Arc::new(Checked::new(verifier, checks)),
+        None => verifier,
+    };
     let user_cap = UserCap { connections: connections_per_user, on_limit: on_user_limit };
     Arc::new(Terms::new(rules, verifier, user_cap))
 }

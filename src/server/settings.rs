@@ -5,6 +5,7 @@ use crate::{
     broker::MemoryBroker,
     config::{AdminConfig, OnUserLimit, Places, TicketPolicy, TrustedProxies},
     credential::Sources,
+    directory::Checks,
     protocol::{
         limits::{AuthLimits, SessionLimits},
         room_path::RoomPath,
@@ -51,6 +52,8 @@ pub struct Settings {
     pub verifier: Arc<dyn Verifier>,
     /// How `POST /ticket` gives tickets out; `None` is not at all.
     pub tickets: Option<TicketPolicy>,
+    /// Who is asked about the user of a good credential; `None`: whoever has one comes in.
+    pub directory: Option<Checks>,
     /// Where metrics are served; `None` is nowhere.
     pub admin: Option<AdminConfig>,
 }
@@ -81,6 +84,7 @@ impl Settings {
             on_user_limit: OnUserLimit::default(),
             verifier,
             tickets: None,
+            directory: None,
             admin: None,
         }
     }

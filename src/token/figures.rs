@@ -8,6 +8,31 @@ pub struct Figures {
     pub brought_keys: Option<u64>,
     /// Of its sources of keys, all together; `None` if it has none.
     pub sources: Option<SourceFigures>,
+    /// Of its directory of users, if it has one.
+    pub directory: Option<DirectoryFigures>,
+}
+
+/// Of a directory of users.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct DirectoryFigures {
+    /// Lookups that found a user who may come in.
+    pub active: u64,
+    /// Lookups that found a user who may not.
+    pub disabled: u64,
+    /// Lookups that found nobody, or the wrong password.
+    pub unknown: u64,
+    /// Lookups without an answer of use.
+    pub failed: u64,
+    /// Questions that an answer of a moment ago settled.
+    pub cached: u64,
+    /// Questions that waited for the answer to somebody else's.
+    pub shared: u64,
+    /// Lookups under way.
+    pub running: u64,
+    /// Looks at users who were signed in.
+    pub rechecked: u64,
+    /// Users whose sessions such a look ended.
+    pub revoked: u64,
 }
 
 /// Of sources of keys.

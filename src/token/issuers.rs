@@ -210,6 +210,7 @@ impl<K: Keys> Verifier for Issuers<K> {
         Figures {
             brought_keys: Some(self.brought_keys()),
             sources: sources.reduce(SourceFigures::and),
+            directory: None,
         }
     }
 

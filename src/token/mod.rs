@@ -27,7 +27,7 @@ pub mod verifier;
 pub use algorithm::{Algorithm, Family};
 pub use claims::{IssuerRules, NameFault};
 pub use compact::{Compact, TOKEN_BYTES};
-pub use figures::{Figures, SourceFigures};
+pub use figures::{DirectoryFigures, Figures, SourceFigures};
 pub use header::TypePolicy;
 pub use issuers::{IssuerConflict, Issuers};
 #[cfg(feature = "server")]
@@ -44,7 +44,7 @@ pub use verifier::{Consultation, Keys, Signatures};
 use crate::protocol::{
     client_message::Token,
     credential::{Credential, Presentation},
-    identity::{Login, Pass, Signer},
+    identity::{Login, Pass, Principal, Signer},
     time::Wall,
 };
 use std::{
@@ -114,6 +114,20 @@ pub trait House: Send + Sync {
     /// memberships that rest on a room token of it. Call it when no verdict is reached with that
     /// key any more.
     fn key_removed(&self, signer: Signer);
+
+    /// The users that are signed in and that `wanted` picks; nobody unless it is implemented.
+    fn users(&self, _wanted: &dyn Fn(&Principal) -> bool) -> Vec<Principal> {
+        Vec::new()
+    }
+
+    /// Whether a user is signed in; nobody is unless it is implemented.
+    fn is_here(&self, _user: &Principal) -> bool {
+        false
+    }
+
+    /// A user may not stay: ends all of its sessions (4410). Call it when no verdict lets it in
+    /// any more.
+    fn revoke(&self, _user: &Principal) {}
 }
 
 /// The answer of a [`Verifier`].

@@ -189,10 +189,10 @@ impl Core {
         self.tell_if_empty();
     }
 
-    /// A newer connection of the same user takes the place of `key`.
-    pub(super) fn replace(&mut self, key: ConnKey) {
+    /// Something outside of it concerns the connection `key` alone.
+    pub(super) fn tell(&mut self, key: ConnKey, event: Event<'_>) {
         self.tick();
-        self.with(key, |connection, desk| connection.on_event(Event::Replaced, desk));
+        self.with(key, |connection, desk| connection.on_event(event, desk));
         self.flush(key);
         self.carry_out();
     }

@@ -20,6 +20,7 @@ use crate::{
     connection::{Entrance, Shared, Terms},
     protocol::identity::Signer,
     room::{ConnKey, WorkerIndex},
+    session::Event,
 };
 use clock::Clock;
 use core::Core;
@@ -48,6 +49,8 @@ pub(crate) enum Control {
     Accept(std::net::TcpStream, SocketAddr),
     /// A newer connection of the same user takes the place of this one.
     Replace(ConnKey),
+    /// The user of this connection may not stay.
+    Revoke(ConnKey),
     /// A key is gone: end the sessions that rest on it.
     RemoveKey(Signer),
     /// Other terms are in force.
@@ -127,7 +130,8 @@ impl Worker {
         while let Some(control) = controls.recv().await {
             match control {
                 Control::Accept(stream, peer) => self.accept(stream, peer),
-                Control::Replace(key) => self.core.borrow_mut().replace(key),
+                Control::Replace(key) => self.core.borrow_mut().tell(key, Event::Replaced),
+                Control::Revoke(key) => self.core.borrow_mut().tell(key, Event::Revoked),
                 Control::RemoveKey(signer) => self.remove_key(signer).await,
                 Control::Reload(reload) => reload::reload(&self.core, reload).await,
                 Control::Drain(within_ms) => return self.drain(within_ms, &mut controls).await,
@@ -162,7 +166,8 @@ impl Worker {
                 () = time::sleep_until(deadline) => return self.core.borrow_mut().finish(),
                 control = controls.recv() => match control {
                     Some(Control::Accept(stream, peer)) => self.accept(stream, peer),
-                    Some(Control::Replace(key)) => self.core.borrow_mut().replace(key),
+                    Some(Control::Replace(key)) => self.core.borrow_mut().tell(key, Event::Replaced),
+                    Some(Control::Revoke(key)) => self.core.borrow_mut().tell(key, Event::Revoked),
                     Some(Control::RemoveKey(signer)) => self.remove_key(signer).await,
                     Some(Control::Reload(reload)) => reload::reload(&self.core, reload).await,
                     Some(Control::Drain(_)) => {}

@@ -1,5 +1,6 @@
 //! The table of everything that can be set: the one source of names, ranges, defaults and words.
 
+mod directory;
 mod issuer;
 mod rooms;
 mod sources;
@@ -68,6 +69,7 @@ const LENGTH: usize = FRONT.len()
     + sources::KEYS.len()
     + issuer::KEYS.len()
     + tickets::KEYS.len()
+    + directory::KEYS.len()
     + REST.len()
     + rooms::KEYS.len()
     + END.len();
@@ -75,8 +77,10 @@ const LENGTH: usize = FRONT.len()
 /// The parts of the table, one behind the other.
 const fn join<const N: usize>() -> [Key; N] {
     let mut all = [truth("", ""); N];
-    let (mut part, mut parts): (&[Key], &[&[Key]]) =
-        (FRONT, &[&sources::KEYS, issuer::KEYS, tickets::KEYS, REST, rooms::KEYS, END]);
+    let (mut part, mut parts): (&[Key], &[&[Key]]) = (
+        FRONT,
+        &[&sources::KEYS, issuer::KEYS, tickets::KEYS, directory::KEYS, REST, rooms::KEYS, END],
+    );
     let mut free = all.as_mut_slice();
     while let Some((slot, behind)) = free.split_first_mut() {
         if let (true, Some((next, more))) = (part.is_empty(), parts.split_first()) {

@@ -1,7 +1,7 @@
 //! The upkeep of all issuers' keys as one: ready once each of them is.
 
 use crate::{
-    protocol::identity::Signer,
+    protocol::identity::{Principal, Signer},
     token::{House, Keys, Upkeep},
 };
 use std::{
@@ -57,5 +57,17 @@ impl House for Annex {
 
     fn key_removed(&self, signer: Signer) {
         self.house.key_removed(signer);
+    }
+
+    fn users(&self, wanted: &dyn Fn(&Principal) -> bool) -> Vec<Principal> {
+        self.house.users(wanted)
+    }
+
+    fn is_here(&self, user: &Principal) -> bool {
+        self.house.is_here(user)
+    }
+
+    fn revoke(&self, user: &Principal) {
+        self.house.revoke(user);
     }
 }
