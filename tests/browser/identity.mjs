@@ -2,13 +2,16 @@
 
 import assert from "node:assert/strict";
 import { execFileSync, spawn } from "node:child_process";
+import { once } from "node:events";
 import { mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { request } from "node:https";
+import { createRequire } from "node:module";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { createInterface } from "node:readline";
 import { PATIENCE_MS, ROOT, serve, start } from "./support.mjs";
 
+const { WebSocket } = createRequire(`${ROOT}examples/`)("ws");
 const EXAMPLE = `${ROOT}examples/identity`;
 const BINARY = process.env.IDENTITY_BINARY ?? `${ROOT}target/debug/identity`;
 const NGINX = process.env.NGINX ?? "/usr/sbin/nginx";
@@ -62,7 +65,7 @@ export class Town {
     mkdirSync(this.#file("identity-data"));
     this.shift(0);
     this.#certificate();
-    for (const name of ["alice", "bob"]) {
+    for (const name of ["alice", "bob", "carol", "dave", "erin"]) {
       const words = ["user", "add", name, "--email", `${name}@mail.example`, "--password-stdin"];
       this.identity(words, PASSWORD);
     }
@@ -86,6 +89,8 @@ export class Town {
       ["https://localhost:8443", this.origin],
       // A token that is over when a test begins gets in all the same, and hears so at once.
       ["[tickets]", "leeway_ms = 60000\n\n[tickets]"],
+      // A look at whoever is inside each second instead of each minute.
+      ["[directory]", "[directory]\nrecheck_ms = 1000\ncache_ms = 0"],
     ]);
     writeFileSync(this.#file("vestibule.toml"), config);
     this.#running.push(await serve(["serve", "--config", this.#file("vestibule.toml")]));
@@ -169,6 +174,17 @@ export class Town {
       });
       asked.once("error", reject).end(JSON.stringify(body));
     });
+  }
+
+  /** A socket of somebody who has no browser: its first answer, and how it ends. */
+  async signIn(token) {
+    const options = { origin: this.origin, rejectUnauthorized: false };
+    const socket = new WebSocket(`${this.origin.replace("https", "wss")}/ws`, "vestibule.v1", options);
+    const closed = once(socket, "close").then(([code]) => code);
+    await once(socket, "open");
+    socket.send(JSON.stringify({ type: "auth", payload: token }));
+    const [data] = await once(socket, "message");
+    return { first: JSON.parse(data), closed };
   }
 
   async close() {

@@ -199,6 +199,24 @@ describe("with a one-time code", () => {
     await guest.end();
   });
 
+  test("whoever signs out in one page is put out of the others", async () => {
+    town.shift(0);
+    const guest = await visit();
+    const page = await guest.open();
+    await byCode(page, "dave");
+    await ready(page);
+    const other = await guest.context.newPage();
+    const seen = wire(other);
+    await other.goto(`${town.origin}/app`);
+    await ready(other);
+    await page.bringToFront();
+    await page.click("#out");
+    await page.waitForURL(town.url);
+    await other.waitForURL(town.url);
+    assert.equal(seen.first("<", "error").code, "revoked");
+    await guest.end();
+  });
+
   test("a page of another site changes nothing", async () => {
     town.shift(0);
     // The foreign page is one of the service's, without the policy that would stop it first.
@@ -281,6 +299,7 @@ describe("with a password", () => {
     const guest = await visit();
     const page = await guest.open();
     let stolen;
+    let thief;
     const login = page.waitForResponse("**/login");
     town.shift(-5 * MINUTE);
     // Before the page asks for its first refresh, the thief has been there.
@@ -289,12 +308,31 @@ describe("with a password", () => {
       const { refresh_token } = await (await login).json();
       stolen = await town.post("/refresh", { refresh_token });
       assert.equal(stolen.status, 200, "nobody can tell yet");
+      thief = await town.signIn(stolen.body.access_token);
+      assert.equal(thief.first.user, "carol");
     });
-    await byPassword(page, "alice");
+    await byPassword(page, "carol");
     await page.locator("#password-says", { hasText: "You are signed out." }).waitFor();
     guest.forgive(/401/);
+    assert.equal(await thief.closed, 4410, "the directory has put the thief out");
     const { refresh_token } = stolen.body;
     assert.equal((await town.post("/refresh", { refresh_token })).status, 401, "the thief is out");
+    await guest.end();
+  });
+
+  test("whoever is disabled is put out, and comes in no more", async () => {
+    town.shift(0);
+    const guest = await visit();
+    const page = await guest.open();
+    const seen = wire(page);
+    await byPassword(page, "erin");
+    await ready(page);
+    town.identity(["user", "disable", "erin"]);
+    await page.locator("#password-says", { hasText: "You are signed out." }).waitFor();
+    assert.equal(seen.first("<", "error").code, "revoked");
+    await byPassword(page, "erin");
+    await page.locator("#password-says.bad", { hasText: "Wrong" }).waitFor();
+    guest.forgive(/401/);
     await guest.end();
   });
 
