@@ -9,7 +9,8 @@ use std::{
 
 /// Every document for people, by its path from the root.
 fn documents() -> Vec<PathBuf> {
-    let folders = ["", "docs", "deploy", "docs/sources", "examples", "examples/identity"];
+    let folders =
+        ["", "docs", "deploy", "docs/guides", "docs/sources", "examples", "examples/identity"];
     let mut found: Vec<_> = folders
         .iter()
         .flat_map(|folder| fs::read_dir(root().join(folder)).expect("a folder"))
