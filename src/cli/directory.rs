@@ -1,6 +1,8 @@
 //! The directory of a configuration: who is asked about users.
 
 use super::outcome::Failure;
+#[cfg(feature = "sql")]
+use crate::directory::{SqlDirectory, SqlSettings};
 use crate::{
     config::{Config, DirectoryConfig, DirectoryFrom},
     directory::{Bounds, Checks, Directory, HttpDirectory, Passwords, Register},
@@ -39,7 +41,22 @@ fn register(settings: &DirectoryConfig) -> Result<Register, Failure> {
                 }
             }
         }
+        #[cfg(not(feature = "sql"))]
         DirectoryFrom::Sql { .. } => return Err(wrong(&"this program was built without SQL")),
+        #[cfg(feature = "sql")]
+        DirectoryFrom::Sql { dsn, query, password_query } => {
+            let dsn = str::from_utf8(dsn.reveal()).map_err(|_| wrong(&"the DSN is not UTF-8"))?;
+            let sql = SqlSettings {
+                dsn,
+                query,
+                password_query: password_query.as_deref(),
+                own_authorities: settings.ca_file.is_some(),
+                connections: settings.concurrency,
+                timeout_ms: settings.timeout_ms,
+            };
+            let trust = || Trust::load(settings.ca_file.as_deref());
+            Arc::new(SqlDirectory::new(&sql, trust).map_err(|why| wrong(&why))?)
+        }
     };
     Ok(Register::new(directory, bounds(settings)))
 }

@@ -11,6 +11,8 @@ mod http;
 mod profile;
 mod register;
 mod rounds;
+#[cfg(feature = "sql")]
+mod sql;
 #[cfg(test)]
 mod tests;
 pub use checked::{Checked, Checks, Passwords};
@@ -18,6 +20,8 @@ pub use http::{BODY_BYTES, HttpDirectory};
 pub use profile::{Profile, ProfileFault};
 pub use register::{Bounds, NEGATIVE_MS, Register};
 pub use rounds::EARLY;
+#[cfg(feature = "sql")]
+pub use sql::{SqlDirectory, SqlFault, SqlSettings};
 
 use crate::protocol::{credential::Password, identity::Identity};
 use std::{borrow::Cow, fmt, future::Future, pin::Pin, sync::Arc};

@@ -51,6 +51,21 @@ pub(super) async fn connect(
     Ok(Stream::Encrypted(Box::new(tls)))
 }
 
+/// TLS over a stream of somebody else's, who speaks `protocol` over it.
+///
+/// # Errors
+/// The host is none, its certificate is not believed, or it does not speak TLS.
+#[cfg(feature = "sql")]
+pub(crate) async fn encrypt<S: AsyncRead + AsyncWrite + Unpin>(
+    trust: &Trust,
+    host: &str,
+    protocol: &[u8],
+    stream: S,
+) -> io::Result<TlsStream<S>> {
+    let name = ServerName::try_from(host.to_owned()).map_err(io::Error::other)?;
+    trust.connector_for(protocol).connect(name, stream).await
+}
+
 async fn resolve(address: &Address) -> Result<Vec<SocketAddr>, FetchFault> {
     let port = address.port();
     let name = match address.host() {

@@ -12,6 +12,8 @@ mod trust;
 
 pub use address::{ADDRESS_BYTES, Address, AddressFault};
 pub use caching::Caching;
+#[cfg(feature = "sql")]
+pub(crate) use connect::encrypt;
 pub use fault::{FetchError, FetchFault, Phase};
 pub use trust::{CA_FILE_BYTES, FileFault, Trust, TrustFault};
 

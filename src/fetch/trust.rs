@@ -56,6 +56,14 @@ impl Trust {
         Ok(Self { config: Arc::new(config) })
     }
 
+    /// For another protocol than HTTP.
+    #[cfg(feature = "sql")]
+    pub(super) fn connector_for(&self, protocol: &[u8]) -> tokio_rustls::TlsConnector {
+        let mut config = ClientConfig::clone(&self.config);
+        config.alpn_protocols = vec![protocol.to_vec()];
+        Arc::new(config).into()
+    }
+
     pub(super) fn connector(&self) -> tokio_rustls::TlsConnector {
         Arc::clone(&self.config).into()
     }

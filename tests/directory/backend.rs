@@ -29,6 +29,7 @@ struct Book {
     users: HashMap<String, Value>,
     asked: HashMap<String, usize>,
     key: String,
+    by_issuer: bool,
 }
 
 struct Shared {
@@ -107,6 +108,11 @@ impl Backend {
         self.say(user, json!({"status": "disabled"}));
     }
 
+    /// Users of an issuer are kept as `app NAME` from now on.
+    pub(crate) fn tell_issuers_apart(&self) {
+        self.book().by_issuer = true;
+    }
+
     /// How often it was asked about a user.
     pub(crate) fn asked_about(&self, user: &str) -> usize {
         self.book().asked.get(user).copied().unwrap_or(0)
@@ -139,9 +145,12 @@ async fn visit(shared: Arc<Shared>, mut stream: TcpStream) {
     let Some((head, body)) = question(&mut stream).await else { return };
     assert!(head.starts_with("POST /users HTTP/1.1\r\n"), "{head}");
     let question: Value = serde_json::from_slice(&body).expect("JSON");
-    let user = match question["kind"].as_str() {
-        Some("user") => question["subject"].as_str().expect("a subject").to_owned(),
-        Some("password") => format!("{} {}", question["user"], question["password"]),
+    let text = |name: &str| question[name].as_str().unwrap_or_default();
+    let by_issuer = shared.book.lock().expect("no panic").by_issuer;
+    let user = match text("kind") {
+        "user" if by_issuer && !question["issuer"].is_null() => format!("app {}", text("subject")),
+        "user" => text("subject").to_owned(),
+        "password" => format!("{} {}", text("user"), text("password")),
         other => panic!("no such question: {other:?}"),
     };
     let answer = {

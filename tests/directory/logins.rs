@@ -179,7 +179,7 @@ async fn verdict(peer: &mut Peer) -> String {
 }
 
 /// Tries until the backend has said something; how often it heard 1011.
-async fn insist(host: &Host, user: &str) -> (String, usize) {
+pub(crate) async fn insist(host: &Host, user: &str) -> (String, usize) {
     let mut tries = 0;
     loop {
         let mut peer = knock(host, user).await;

@@ -10,6 +10,10 @@
 )]
 
 mod backend;
+#[cfg(feature = "sql")]
+mod contract;
+#[cfg(feature = "sql")]
+mod database;
 mod logins;
 mod program;
 mod rechecks;
