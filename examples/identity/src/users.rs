@@ -69,14 +69,14 @@ impl User {
     }
 }
 
-/// Whether `password` is that of `user`. It takes as long if there is no user, or a disabled one.
+/// Whether `password` is that of `user`. It takes as long if there is none.
 pub fn is_password(user: Option<&User>, password: &Secret) -> bool {
     let kept = user.map_or(NOBODY.as_str(), |user| user.password.as_str());
     let fits = password.reveal().len() <= PASSWORD;
     let given = if fits { password.reveal().as_bytes() } else { b"" };
     let same = PasswordHash::new(kept)
         .is_ok_and(|kept| Argon2::default().verify_password(given, &kept).is_ok());
-    same && fits && user.is_some_and(|user| !user.disabled)
+    same && fits && user.is_some()
 }
 
 /// Makes what [`is_password`] compares with when there is nobody, before the first one asks.

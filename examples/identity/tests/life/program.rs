@@ -1,6 +1,6 @@
 //! The program: its first words, its commands, and nothing in its log that opens anything.
 
-use crate::world::{Answer, Folder, ask, client, code_in};
+use crate::world::{Answer, Folder, PATIENCE, ask, client, code_in};
 use axum::http::{Method, StatusCode};
 use serde_json::{Value, json};
 use std::{
@@ -9,6 +9,7 @@ use std::{
     net::SocketAddr,
     process::{Child, ChildStderr, Command, Stdio},
 };
+use tokio::time::timeout;
 
 fn identity(folder: &Folder) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_identity"));
@@ -114,13 +115,16 @@ async fn a_life_of_which_the_log_tells_nothing_that_opens_anything() {
     }
     let asked = running.post("/login/code", json!({ "user": "bob" })).await;
     secrets.push(asked.member("challenge"));
-    let letter = loop {
-        let outbox = fs::read_to_string(folder.0.join("outbox")).unwrap_or_default();
-        if outbox.ends_with('\n') {
-            break outbox;
+    let letter = async {
+        loop {
+            let outbox = fs::read_to_string(folder.0.join("outbox")).unwrap_or_default();
+            if outbox.ends_with('\n') {
+                break outbox;
+            }
+            tokio::task::yield_now().await;
         }
-        tokio::task::yield_now().await;
     };
+    let letter = timeout(PATIENCE, letter).await.expect("a letter");
     secrets.push(format!(" {},", code_in(&letter)));
     // The clock is what the file says: five minutes on, the code is over.
     fs::write(&clock, "-300\n").expect("a file");

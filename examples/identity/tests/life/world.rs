@@ -28,12 +28,15 @@ use std::{
         Arc,
         atomic::{AtomicU32, Ordering},
     },
+    time::Duration,
 };
-use tokio::net::TcpListener;
+use tokio::{net::TcpListener, time::timeout};
 
 pub(crate) const ORIGIN: &str = "https://id.example";
 pub(crate) const PASSWORD: &str = "sesame-sesame-sesame";
 pub(crate) const DIRECTORY_KEY: &str = "a-key-of-the-directory";
+/// How long anything may take before a test fails; far beyond what it takes.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 /// Some moment.
 pub(crate) const BEGAN: Seconds = 1_800_000_000;
 
@@ -175,12 +178,15 @@ impl World {
         let before = self.outbox().len();
         let asked = self.post("/login/code", json!({ "user": user })).await;
         assert_eq!(asked.status, StatusCode::ACCEPTED, "{asked:?}");
-        let letter = loop {
-            match self.outbox().get(before..) {
-                Some(letter) if letter.ends_with('\n') => break letter.to_owned(),
-                _ => tokio::task::yield_now().await,
+        let letter = async {
+            loop {
+                match self.outbox().get(before..) {
+                    Some(letter) if letter.ends_with('\n') => break letter.to_owned(),
+                    _ => tokio::task::yield_now().await,
+                }
             }
         };
+        let letter = timeout(PATIENCE, letter).await.expect("a letter");
         (asked.member("challenge"), code_in(&letter))
     }
 
