@@ -1,7 +1,10 @@
 //! `Authorization: Bearer <token>` (RFC 6750 2.1): for clients that can set headers.
 
 use super::{Needs, Pages, Reading, Request, Source, header::credentials};
-use crate::protocol::{client_message::Token, credential::Credential};
+use crate::protocol::{
+    client_message::Token,
+    credential::{Credential, Unreadable},
+};
 
 pub(super) const ROW: Source = Source {
     name: "authorization",
@@ -18,7 +21,9 @@ fn read(request: &Request<'_>, _: &str) -> Reading {
     Reading::one_of(credentials(request, "Bearer").map(token))
 }
 
-/// What is no text cannot be a token: what stands in its place is refused as one.
 fn token(bytes: &[u8]) -> Credential<'static> {
-    Credential::Token(Token::new(String::from_utf8_lossy(bytes).into_owned()))
+    match str::from_utf8(bytes) {
+        Ok(token) => Credential::Token(Token::new(token.to_owned())),
+        Err(_) => Credential::Unreadable(Unreadable::Utf8),
+    }
 }

@@ -1,7 +1,10 @@
 //! A cookie (RFC 6265 5.4): sent by the browser, whichever page opens the socket.
 
 use super::{Detail, Needs, Pages, Reading, Request, Source};
-use crate::protocol::{client_message::Token, credential::Credential};
+use crate::protocol::{
+    client_message::Token,
+    credential::{Credential, Unreadable},
+};
 
 pub(super) const ROW: Source = Source {
     name: "cookie",
@@ -29,9 +32,9 @@ fn read(request: &Request<'_>, name: &str) -> Reading {
         let (known, value) = pair.split_at_checked(at)?;
         (known.trim_ascii() == name.as_bytes()).then(|| value.get(1..).unwrap_or_default())
     });
-    Reading::one_of(values.map(|value| {
-        let text = String::from_utf8_lossy(unquoted(value.trim_ascii())).into_owned();
-        Credential::Token(Token::new(text))
+    Reading::one_of(values.map(|value| match str::from_utf8(unquoted(value.trim_ascii())) {
+        Ok(token) => Credential::Token(Token::new(token.to_owned())),
+        Err(_) => Credential::Unreadable(Unreadable::Utf8),
     }))
 }
 

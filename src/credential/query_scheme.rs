@@ -1,11 +1,7 @@
 //! `?JWT%20eyJ…`: a query that is a scheme and a token as a whole.
 
-use super::{Detail, Needs, Pages, Reading, Request, Source};
-use crate::protocol::{
-    client_message::Token,
-    credential::{Credential, Unreadable},
-};
-use percent_encoding::percent_decode_str;
+use super::{Detail, Needs, Pages, Reading, Request, Source, request::decode};
+use crate::protocol::{client_message::Token, credential::Credential};
 
 pub(super) const ROW: Source = Source {
     name: "query_scheme",
@@ -37,8 +33,5 @@ fn read(request: &Request<'_>, word: &str) -> Reading {
         let empty = Credential::Token(Token::new(""));
         return if alone { Reading::Shown(empty) } else { Reading::Absent };
     };
-    let token = percent_decode_str(token).decode_utf8();
-    Reading::Shown(token.map_or(Credential::Unreadable(Unreadable::Utf8), |token| {
-        Credential::Token(Token::new(token.into_owned()))
-    }))
+    Reading::Shown(decode(token).map_or_else(Credential::Unreadable, Credential::Token))
 }

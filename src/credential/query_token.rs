@@ -1,7 +1,7 @@
 //! `?token=`: a JWT in an address, where it outlives the connection in every log on the way.
 
 use super::{Detail, Needs, Pages, Reading, Request, Source};
-use crate::protocol::{client_message::Token, credential::Credential};
+use crate::protocol::credential::Credential;
 
 pub(super) const ROW: Source = Source {
     name: "query_token",
@@ -23,5 +23,7 @@ pub(super) const ROW: Source = Source {
 
 fn read(request: &Request<'_>, name: &str) -> Reading {
     let tokens = request.parameters(name);
-    Reading::one_of(tokens.map(|token| Credential::Token(Token::new(token))))
+    Reading::one_of(
+        tokens.map(|token| token.map_or_else(Credential::Unreadable, Credential::Token)),
+    )
 }

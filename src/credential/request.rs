@@ -1,7 +1,10 @@
 //! What a source may look at: a handshake, already parsed.
 
+use crate::protocol::{client_message::Token, credential::Unreadable};
+use percent_encoding::percent_decode_str;
 use smallvec::SmallVec;
-use std::fmt;
+use std::{fmt, mem};
+use zeroize::{Zeroize, Zeroizing};
 
 /// A handshake as sources see it.
 #[derive(Clone)]
@@ -57,10 +60,33 @@ impl<'r> Request<'r> {
     }
 
     /// The values of all parameters of this name, decoded.
-    pub(super) fn parameters(&self, name: &str) -> impl Iterator<Item = String> {
-        let pairs = form_urlencoded::parse(self.query.unwrap_or_default().as_bytes());
-        pairs.filter(move |(known, _)| known == name).map(|(_, value)| value.into_owned())
+    pub(super) fn parameters(
+        &self,
+        name: &str,
+    ) -> impl Iterator<Item = Result<Token<'static>, Unreadable>> {
+        let pairs = self.query.unwrap_or_default().split('&');
+        let pairs = pairs.map(|pair| pair.split_once('=').unwrap_or((pair, "")));
+        pairs
+            .filter(move |(known, _)| decode(known).is_ok_and(|known| known.reveal() == name))
+            .map(|(_, value)| decode(value))
     }
+}
+
+/// What a part of a query says (WHATWG URL 5.1). One buffer holds it from the beginning to the
+/// end: another one would leave a copy of the secret where it was.
+pub(super) fn decode(text: &str) -> Result<Token<'static>, Unreadable> {
+    let mut bytes = Zeroizing::new(Vec::with_capacity(text.len()));
+    for (at, words) in text.split('+').enumerate() {
+        if at > 0 {
+            bytes.push(b' ');
+        }
+        bytes.extend(percent_decode_str(words));
+    }
+    let text = String::from_utf8(mem::take(&mut bytes));
+    text.map(Token::new).map_err(|broken| {
+        broken.into_bytes().zeroize();
+        Unreadable::Utf8
+    })
 }
 
 impl fmt::Debug for Request<'_> {

@@ -6,6 +6,7 @@ use crate::protocol::{
     credential::{Credential, Unreadable},
 };
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use zeroize::Zeroize;
 
 /// What stands before the token, in base64url without padding.
 const PREFIX: &[u8] = b"base64url.bearer.authorization.vestibule.";
@@ -34,7 +35,10 @@ fn read(request: &Request<'_>, _: &str) -> Reading {
 
 fn decode(encoded: &[u8]) -> Result<String, Unreadable> {
     let bytes = URL_SAFE_NO_PAD.decode(encoded).map_err(|_| Unreadable::Base64)?;
-    String::from_utf8(bytes).map_err(|_| Unreadable::Utf8)
+    String::from_utf8(bytes).map_err(|broken| {
+        broken.into_bytes().zeroize();
+        Unreadable::Utf8
+    })
 }
 
 /// Whether this offer carries a token: it is never echoed, nor an offer of a protocol, whether the

@@ -9,9 +9,12 @@ use tokio::{
     net::TcpStream,
     time::{self, Instant},
 };
+use zeroize::Zeroizing;
 
 /// Bytes read and forgotten behind a refusal.
 const DISCARD_BYTES: u64 = 64 * 1024;
+/// Bytes of one read of them.
+const READ_BYTES: usize = 1_024;
 /// How long they are waited for, in milliseconds.
 const DISCARD_MS: u64 = 1_000;
 
@@ -48,7 +51,9 @@ impl Farewell {
 async fn speak(stream: &mut TcpStream, response: &[u8]) -> io::Result<bool> {
     stream.write_all(response).await?;
     stream.shutdown().await?;
-    let (mut rest, mut nowhere) = (stream.take(DISCARD_BYTES), tokio::io::sink());
-    tokio::io::copy(&mut rest, &mut nowhere).await?;
+    // What was refused before it was whole may end in a secret, so nothing of it stays behind.
+    let mut rest = stream.take(DISCARD_BYTES);
+    let mut bytes = Zeroizing::new(vec![0; READ_BYTES]);
+    while rest.read(&mut bytes).await? > 0 {}
     Ok(rest.limit() > 0)
 }

@@ -46,6 +46,11 @@ impl House {
         Self { child, said: [out, log], addr, admin }
     }
 
+    /// Its process.
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// What the operator sees at `path`.
     pub(crate) fn admin(&self, path: &str, key: &str) -> Vec<u8> {
         let mut line = TcpStream::connect(self.admin.expect("an admin listener")).expect("a line");
@@ -79,7 +84,7 @@ fn command() -> Command {
     command
 }
 
-/// Where the server listens, by its log.
+/// Where the server listens, by its log, in JSON or in text.
 fn listening(lines: &Receiver<String>) -> (SocketAddr, Option<SocketAddr>) {
     let mut before = Vec::new();
     loop {
@@ -89,6 +94,9 @@ fn listening(lines: &Receiver<String>) -> (SocketAddr, Option<SocketAddr>) {
         if entry["message"] == "listening" {
             let addr = entry["addr"].as_str().expect("an address").parse().expect("an address");
             return (addr, entry["admin"].as_str().and_then(|admin| admin.parse().ok()));
+        }
+        if let Some((_, addr)) = line.trim_end().split_once(" listening addr=") {
+            return (addr.parse().expect("an address"), None);
         }
         before.push(line);
     }

@@ -14,11 +14,15 @@
 )]
 
 mod house;
+#[cfg(target_os = "linux")]
+mod memory;
 mod paths;
 mod scan;
 #[path = "../sockets/support/mod.rs"]
 #[allow(dead_code, unused_imports, reason = "the tests of sockets use more of it")]
 mod support;
+#[cfg(target_os = "linux")]
+mod ways;
 
 use house::{Dir, House, key_server, run};
 use paths::Paths;
