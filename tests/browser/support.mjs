@@ -38,14 +38,14 @@ export async function start(binary, args, more = {}) {
     child.once("error", ({ message }) => resolve(message));
   });
   for await (const line of createInterface({ input: child.stderr })) {
-    const { message, addr } = JSON.parse(line);
+    const { message, addr, admin } = JSON.parse(line);
     if (message === "listening") {
       child.stderr.resume();
       const stop = () => {
         child.kill("SIGTERM");
         return ended;
       };
-      return { addr, url: `http://${addr}/`, stop };
+      return { addr, admin, url: `http://${addr}/`, stop };
     }
   }
   throw new Error(`${binary} ended with ${await ended} before it listened`);
@@ -79,19 +79,24 @@ export async function mint(sub, ...more) {
 }
 
 /** Debian's Chromium, without a sandbox (root has none) and without talk to anybody else. */
-export const launch = () =>
-  chromium.launch({
-    executablePath: CHROMIUM,
-    args: [
-      "--no-sandbox",
-      "--disable-gpu",
-      "--disable-quic",
-      "--no-first-run",
-      "--disable-background-networking",
-      "--disable-component-update",
-      "--disable-sync",
-    ],
-  });
+const OPTIONS = {
+  executablePath: CHROMIUM,
+  args: [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+  ],
+};
+
+export const launch = () => chromium.launch(OPTIONS);
+
+/** The same with the profile in `folder`, and so with its preferences. It takes every certificate. */
+export const settle = (folder) =>
+  chromium.launchPersistentContext(folder, { ...OPTIONS, ignoreHTTPSErrors: true });
 
 /** The ways to look at the page. */
 export const LOOKS = {
