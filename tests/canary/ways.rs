@@ -25,8 +25,11 @@ const PAGE: &str = "https://app.example";
 /// connection ends, before the server has read all that came behind a bad head.
 const SCANS: usize = 50;
 
+/// A request that shows this secret.
+type Way = fn(&str) -> String;
+
 /// Every source that is judged without a directory, each with the ways to write it.
-const WAYS: [(&str, &[fn(&str) -> String]); 6] = [
+const WAYS: [(&str, &[Way]); 6] = [
     ("authorization", &[|secret| header(&format!("Authorization: Bearer {secret}"))]),
     ("cookie", &[|secret| header(&format!("Cookie: a=b; vestibule_token={secret}; c=d"))]),
     ("subprotocol", &[|secret| offer(&URL_SAFE_NO_PAD.encode(secret))]),
@@ -115,7 +118,7 @@ impl Tried {
     }
 
     /// Every token in every way of writing.
-    async fn try_all(&mut self, ways: &[fn(&str) -> String]) {
+    async fn try_all(&mut self, ways: &[Way]) {
         for (at, way) in ways.iter().enumerate() {
             let user = format!("user-{}-{at}-marks-this-memory", self.source);
             let foreign = SigningKey::from_secret(FOREIGN, None).expect("long enough");
