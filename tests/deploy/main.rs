@@ -13,6 +13,7 @@
 mod addresses;
 mod files;
 mod image;
+mod leaks;
 mod proxies;
 mod proxy;
 #[path = "../support/mod.rs"]
