@@ -26,8 +26,6 @@ pub(super) fn check(raw: RawConfig) -> Result<Config, ConfigError> {
     let history_total_bytes = check.integer("rooms.history_total_bytes");
     let origins = check.origins();
     let tickets = check.tickets();
-    let around = Surroundings { origins: &origins, tickets: tickets.is_some(), directory: false };
-    let sources = check.sources(around);
     let room_path = check.room_path();
     let places = check.places();
     let accepts_per_s = check.small("gate.accepts_per_s");
@@ -41,6 +39,11 @@ pub(super) fn check(raw: RawConfig) -> Result<Config, ConfigError> {
     let admin = check.admin();
     let issuers = check.issuers();
     let directory = check.directory(issuers.as_deref(), auth.deadline_ms);
+    let sources = check.sources(Surroundings {
+        origins: &origins,
+        tickets: tickets.is_some(),
+        passwords: directory.as_ref().is_some_and(|it| it.passwords.is_some()),
+    });
     let RawConfig { problems, mut warnings, .. } = check.raw;
     warnings.extend(issuers.iter().flatten().flat_map(IssuerConfig::warnings));
     match (rooms, issuers) {

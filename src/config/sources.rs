@@ -18,8 +18,8 @@ pub(super) struct Surroundings<'a> {
     pub(super) origins: &'a [Box<str>],
     /// Whether tickets are given out.
     pub(super) tickets: bool,
-    /// Whether there is a user directory.
-    pub(super) directory: bool,
+    /// Whether a user directory checks passwords.
+    pub(super) passwords: bool,
 }
 
 impl Check {
@@ -83,9 +83,10 @@ fn lacks(source: &Source, around: Surroundings<'_>) -> Option<&'static str> {
         Needs::Issuers => None,
         Needs::Tickets => (!around.tickets)
             .then_some("takes tickets, and none are given out: set tickets.enabled = true"),
-        Needs::Directory => (!around.directory).then_some(
-            "takes passwords, and only a user directory can check them: configure [directory], \
-             or leave this source off",
+        Needs::Passwords => (!around.passwords).then_some(
+            "takes passwords, and only a user directory can check them: configure [directory] (with \
+             directory.password_query for a database, and directory.password_issuer with several \
+             issuers), or leave this source off",
         ),
     };
     let anybody = around.origins.is_empty() || around.origins.iter().any(|it| &**it == "null");

@@ -15,7 +15,7 @@ pub(super) const ROW: Source = Source {
          along by itself; take it over TLS only",
     ),
     pages: Pages::ListedOrNone,
-    needs: Needs::Directory,
+    needs: Needs::Passwords,
     detail: None,
     read,
 };

@@ -73,8 +73,8 @@ pub enum Needs {
     Issuers,
     /// Tickets.
     Tickets,
-    /// The user directory.
-    Directory,
+    /// A user directory that checks passwords.
+    Passwords,
 }
 
 /// One word that a source can be told.

@@ -17,7 +17,7 @@ fn active(config: &Config) -> Vec<&'static str> {
 fn can_be_judged(needs: Needs) -> bool {
     match needs {
         Needs::Issuers | Needs::Tickets => true,
-        Needs::Directory => false,
+        Needs::Passwords => false,
     }
 }
 
@@ -60,6 +60,8 @@ fn what_cannot_be_judged_is_refused() {
     let error = texts(with("auth.sources.basic = 'required'"));
     assert_eq!(error.len(), 1);
     assert!(error[0].contains("only a user directory can check them"), "{error:?}");
+    let asks = "auth.sources.basic = 'required'\ndirectory.url = 'https://app.example/users'";
+    assert_eq!(active(&with(asks).unwrap()), ["basic"]);
     let error = texts(file(&format!("auth.sources.query_ticket = 'optional'\n{LEAST}")));
     assert!(error[0].contains("set tickets.enabled = true"), "{error:?}");
 }
