@@ -18,7 +18,10 @@ use crate::{
     room::{ConnKey, RoomId, RoomPlace, WorkerIndex},
     token::Verification,
 };
-use std::{fmt, sync::Arc};
+use std::{
+    fmt,
+    sync::{Arc, atomic::AtomicU64},
+};
 
 /// What all workers of a server share.
 pub(crate) struct Shared {
@@ -32,6 +35,8 @@ pub(crate) struct Shared {
     pub(crate) metrics: Arc<Metrics>,
     /// Who was refused.
     pub(crate) refusals: Arc<RefusalLog>,
+    /// How many keys are gone: raised before any worker hears of one.
+    pub(crate) keys_gone: Arc<AtomicU64>,
 }
 
 impl fmt::Debug for Shared {

@@ -27,13 +27,23 @@ pub(crate) struct Entrance {
     /// What its session begins with.
     pub(crate) arrival: Arrival,
     /// What its credential says that was judged before the 101 (`Opening::Judged`).
-    pub(crate) login: Option<Box<Login>>,
+    pub(crate) judged: Option<Judged>,
     /// The `Origin` of its handshake, where a credential may depend on it.
     pub(crate) origin: Option<Box<Origin>>,
     /// Its place among the connections of the process.
     pub(crate) slot: Slot,
     /// Who it is, as far as anybody knows.
     pub(crate) visitor: Box<Visitor>,
+}
+
+/// A login that was found good before its connection began.
+#[derive(Debug)]
+pub(crate) struct Judged {
+    /// What was found.
+    pub(crate) login: Box<Login>,
+    /// How many keys were gone by then: a worker looks through its own connections only, so that
+    /// one which goes before this is one of them would be missed.
+    pub(crate) keys_gone: u64,
 }
 
 /// The page that a connection belongs to (RFC 6454), as its browser says.

@@ -1,6 +1,6 @@
 //! Verifications of one connection: on the spot, or looked up while the connection goes on.
 
-use super::{Connection, Desk, act};
+use super::{Connection, Desk, Judged, act};
 use crate::{
     gate::verifications::Asker,
     protocol::{
@@ -15,7 +15,7 @@ use std::{
     future::Future,
     net::{IpAddr, Ipv4Addr},
     pin::Pin,
-    sync::Arc,
+    sync::{Arc, atomic::Ordering},
     task::{Context, Poll},
 };
 
@@ -92,7 +92,7 @@ impl Connection {
         self.lookups.take_if(|lookups| lookups.login.is_none() && lookups.pass.is_none());
     }
 
-    pub(super) fn conclude(&mut self, result: Result<Box<Login>, Rejection>, desk: &mut Desk) {
+    fn conclude(&mut self, result: Result<Box<Login>, Rejection>, desk: &mut Desk) {
         let event = match result {
             Ok(login) => self.take_place(login, desk),
             Err(rejection) => {
@@ -103,6 +103,13 @@ impl Connection {
             }
         };
         self.step(event, desk);
+    }
+
+    /// Takes over a verdict from before the 101, unless a key went meanwhile: it may be the one.
+    pub(super) fn take_over(&mut self, judged: Judged, desk: &mut Desk) {
+        let Judged { login, keys_gone } = judged;
+        let still = desk.shared.keys_gone.load(Ordering::SeqCst) == keys_gone;
+        self.conclude(if still { Ok(login) } else { Err(Rejection::Unavailable) }, desk);
     }
 
     fn conclude_pass(&mut self, result: Result<Box<Pass>, Rejection>, desk: &mut Desk) {

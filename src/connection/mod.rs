@@ -18,7 +18,7 @@ pub(crate) mod stream;
 pub(crate) mod transport;
 
 pub(crate) use desk::{Departure, Desk, Shared};
-pub(crate) use entrance::{Entrance, Origin, Slot, Terms};
+pub(crate) use entrance::{Entrance, Judged, Origin, Slot, Terms};
 pub(crate) use seats::Parting;
 pub(crate) use sight::{Visitor, rule};
 pub(crate) use stream::Stream;
@@ -87,7 +87,7 @@ impl Connection {
     /// Begins at the 101.
     pub(crate) fn new(key: ConnKey, entrance: Entrance, desk: &mut Desk) -> Self {
         let Entrance { stream, early, unknown_subprotocol, arrival, slot, .. } = entrance;
-        let Entrance { login, origin, mut visitor, .. } = entrance;
+        let Entrance { judged, origin, mut visitor, .. } = entrance;
         let guest = visitor.guest.take();
         desk.recorder.add(Count::ReceivedByte, early.len());
         let rules = Arc::clone(&desk.terms.rules);
@@ -114,8 +114,8 @@ impl Connection {
         };
         connection.count_in(desk);
         connection.perform(actions, desk);
-        if let Some(login) = login {
-            connection.conclude(Ok(login), desk);
+        if let Some(judged) = judged {
+            connection.take_over(judged, desk);
         }
         if unknown_subprotocol {
             connection.step(Event::UnsupportedProtocol, desk);

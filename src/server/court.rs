@@ -2,14 +2,21 @@
 
 use super::reload::Current;
 use crate::{
-    connection::{Shared, rule},
+    connection::{Judged, Shared, rule},
     gate::verifications::{Asker, Verifications},
     metrics::{Count, Metrics},
     protocol::{credential::Presentation, identity::Login},
     token::{FormFault, Rejection, Verification},
     worker::clock::Clock,
 };
-use std::{net::IpAddr, sync::Arc, time::Duration};
+use std::{
+    net::IpAddr,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
 use tokio::time::timeout;
 
 /// How long a verdict may take, in milliseconds: less than the handshake, so that it can be said
@@ -22,16 +29,18 @@ pub(super) struct Court {
     current: Arc<Current>,
     verifications: Arc<Verifications>,
     metrics: Arc<Metrics>,
+    keys_gone: Arc<AtomicU64>,
     clock: Clock,
 }
 
 impl Court {
     pub(super) fn new(current: &Arc<Current>, shared: &Shared, clock: Clock) -> Self {
-        let Shared { verifications, metrics, .. } = shared;
+        let Shared { verifications, metrics, keys_gone, .. } = shared;
         Self {
             current: Arc::clone(current),
             verifications: Arc::clone(verifications),
             metrics: Arc::clone(metrics),
+            keys_gone: Arc::clone(keys_gone),
             clock,
         }
     }
@@ -43,8 +52,8 @@ impl Court {
         let gate = Arc::new(crate::gate::guest::Gate::new(settings.places));
         let desk = super::TicketDesk::new(super::Lent::new(&gate, clock));
         let terms = super::reload::terms(settings, &desk);
-        let (verifications, metrics) = Default::default();
-        Self { current: Current::new(terms), verifications, metrics, clock }
+        let (verifications, metrics, keys_gone) = Default::default();
+        Self { current: Current::new(terms), verifications, metrics, keys_gone, clock }
     }
 
     /// The verdict on what `client` shows; a refusal is counted.
@@ -52,12 +61,14 @@ impl Court {
         &self,
         shown: Presentation<'_>,
         client: IpAddr,
-    ) -> Result<Box<Login>, Rejection> {
+    ) -> Result<Judged, Rejection> {
+        // Before the verifier is asked: a key that goes while it judges counts, too.
+        let keys_gone = self.keys_gone.load(Ordering::SeqCst);
         let verdict = self.verdict(shown, client).await;
         if let Err(rejection) = &verdict {
             self.metrics.count(Count::Rejection(rule(rejection)));
         }
-        verdict
+        verdict.map(|login| Judged { login, keys_gone })
     }
 
     async fn verdict(

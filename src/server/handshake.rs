@@ -13,10 +13,10 @@ use super::{
     standing::Standing,
 };
 use crate::{
-    connection::{Entrance, Origin, Slot, Stream, Visitor},
+    connection::{Entrance, Judged, Origin, Slot, Stream, Visitor},
     gate::{guest::Gate, refusals::Agent},
     metrics::Handshake,
-    protocol::{credential::Presentation, identity::Login},
+    protocol::credential::Presentation,
     session::{Arrival, Opening},
     token::{Class, Rejection},
     worker::{Receiving, Reception, clock::Clock},
@@ -284,7 +284,7 @@ impl Newcomer {
             () = self.standing.lost() => return Ok(Received::Answered(Handshake::Evicted)),
         };
         match verdict {
-            Ok(login) => self.welcome(client, upgrade, head, Some(login)).await,
+            Ok(judged) => self.welcome(client, upgrade, head, Some(judged)).await,
             Err(rejection) => Ok(self.reject(client, &rejection, upgrade.agent)),
         }
     }
@@ -296,7 +296,7 @@ impl Newcomer {
         client: IpAddr,
         upgrade: Upgrade,
         head: Head,
-        login: Option<Box<Login>>,
+        judged: Option<Judged>,
     ) -> io::Result<Received> {
         let Self { mut stream, peer, house, slot, standing } = self;
         let guest = match standing.guest() {
@@ -312,8 +312,8 @@ impl Newcomer {
         let Accepted { response, subprotocol, credential, origin, room, .. } = upgrade.accepted;
         let unknown_subprotocol = subprotocol == Subprotocol::Unknown;
         // Nothing counts beside an unknown subprotocol (NEG-15).
-        let login = login.filter(|_| !unknown_subprotocol);
-        let opening = match (&login, credential) {
+        let judged = judged.filter(|_| !unknown_subprotocol);
+        let opening = match (&judged, credential) {
             (Some(_), _) => Opening::Judged,
             (None, Some(credential)) if !unknown_subprotocol => Opening::Presented(credential),
             (None, _) => Opening::FirstMessage,
@@ -329,7 +329,7 @@ impl Newcomer {
             early: head.behind(upgrade.consumed).into(),
             unknown_subprotocol,
             arrival: Arrival { opening, room, ..Arrival::new(id, entropy::seed()?) },
-            login,
+            judged,
             origin: origin.filter(|_| house.site.minds_origins()).map(|it| Box::new(Origin(it))),
             slot,
             visitor: Box::new(visitor),

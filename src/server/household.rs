@@ -9,7 +9,11 @@ use crate::{
     worker::Control,
 };
 use parking_lot::Mutex;
-use std::{collections::HashSet, mem, sync::Arc};
+use std::{
+    collections::HashSet,
+    mem,
+    sync::{Arc, atomic::Ordering},
+};
 use tokio::{
     sync::{Notify, mpsc},
     task::JoinSet,
@@ -67,6 +71,7 @@ impl House for Household {
     }
 
     fn key_removed(&self, signer: Signer) {
+        self.shared.keys_gone.fetch_add(1, Ordering::SeqCst);
         let mut removed = self.removed.lock();
         if !removed.contains(&signer) {
             removed.push(signer);

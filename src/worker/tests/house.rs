@@ -9,20 +9,21 @@ use super::{
 use crate::{
     broker::{Epochs, MemoryBroker},
     config::OnUserLimit,
-    connection::{Entrance, Shared, Slot, Stream, Terms, Visitor, stream::Queued},
+    connection::{Entrance, Judged, Shared, Slot, Stream, Terms, Visitor, stream::Queued},
     gate::{
         users::{UserCap, Users},
         verifications::Verifications,
     },
     metrics::Metric,
     protocol::{
+        identity::Login,
         limits::{AuthLimits, SessionLimits},
         room_name::RoomName,
         room_rules::RoomRules,
     },
     relay::Relay,
     room::trace::{Who, recorder},
-    session::{Arrival, Rules},
+    session::{Arrival, Opening, Rules},
     worker::{
         CONTROLS, Control, Place, Receiving, Reception, Worker, clock::Clock, core::Core,
         reload::Reload, turn::Pace, visit::Visit,
@@ -184,6 +185,7 @@ impl House {
             verifications: Arc::new(Verifications::default()),
             metrics: Arc::default(),
             refusals: Arc::default(),
+            keys_gone: Arc::default(),
         });
         let terms = plan.terms();
         let (controls, receivers): (Vec<_>, Vec<_>) =
@@ -260,7 +262,23 @@ impl House {
         self.admit(address, Vec::new(), false)
     }
 
+    /// A connection whose credential was found good before its 101, when so many keys were gone.
+    pub(super) fn connect_judged(&self, login: Login, keys_gone: u64) -> Peer {
+        self.admit_with(|entrance| {
+            entrance.arrival.opening = Opening::Judged;
+            entrance.judged = Some(Judged { login: Box::new(login), keys_gone });
+        })
+    }
+
     fn admit(&self, address: IpAddr, early: Vec<u8>, unknown_subprotocol: bool) -> Peer {
+        self.admit_with(|entrance| {
+            entrance.early = early.into();
+            entrance.unknown_subprotocol = unknown_subprotocol;
+            entrance.visitor.address = address;
+        })
+    }
+
+    fn admit_with(&self, adjust: impl FnOnce(&mut Entrance)) -> Peer {
         let (stream, peer) = match self.plan.egress {
             Egress::Direct => {
                 let (ours, theirs) = pipe(self.plan.wire_bytes);
@@ -272,19 +290,20 @@ impl House {
             }
         };
         let number = self.next.replace(self.next.get() + 1);
-        let entrance = Entrance {
+        let mut entrance = Entrance {
             stream,
-            early: early.into(),
-            unknown_subprotocol,
+            early: Box::default(),
+            unknown_subprotocol: false,
             arrival: Arrival::new(
                 format!("c{number}"),
                 u32::try_from(number).expect("a few connections"),
             ),
-            login: None,
+            judged: None,
             origin: None,
             slot: Slot::take(&self.open).0,
-            visitor: Box::new(Visitor::new(address, None)),
+            visitor: Box::new(Visitor::new(Ipv4Addr::LOCALHOST.into(), None)),
         };
+        adjust(&mut entrance);
         let core = Rc::clone(&self.cores[number % self.cores.len()]);
         let receiving = Box::pin(future::ready(Some(Box::new(entrance))));
         // A test hears of a panic by waiting for the task.

@@ -6,10 +6,15 @@ use super::{
     peer::{auth, join, join_with, message},
 };
 use crate::{
-    protocol::{identity::Signer, room_rules::RoomRules},
+    protocol::{
+        identity::{Identity, Login, Signer},
+        room_rules::RoomRules,
+        time::Wall,
+    },
     worker::Control,
 };
 use serde_json::json;
+use std::sync::atomic::Ordering;
 
 async fn remove(house: &House, number: u64) {
     for control in house.controls.iter() {
@@ -90,5 +95,22 @@ fn a_refresh_with_another_key_moves_a_session_over() {
         ann.expect("message").await;
         remove(house, 2).await;
         assert_eq!(ann.ending().await.verdict(), ("token_invalid", 4411));
+    });
+}
+
+#[test]
+fn a_verdict_from_before_the_101_counts_unless_a_key_went_meanwhile() {
+    everywhere(async |house| {
+        let identity = Identity { issuer: None, subject: "ann".into(), user: "ann".into() };
+        let login = Login::new(identity, Wall::from_ms(u64::MAX / 2));
+        let mut ann = house.connect_judged(login.clone(), 0);
+        assert_eq!(ann.expect("auth_ok").await["user"], "ann");
+        ann.send(&join("den")).await;
+        ann.expect("joined").await;
+        house.shared.keys_gone.fetch_add(1, Ordering::SeqCst);
+        let mut late = house.connect_judged(login.clone(), 0);
+        assert_eq!(late.ending().await.verdict(), ("internal", 1011));
+        let mut again = house.connect_judged(login, 1);
+        again.expect("auth_ok").await;
     });
 }
