@@ -155,15 +155,16 @@ class Place {
 }
 
 /** What holds for all of them. */
-function follows(guide, { begin, signIn, elements, disable }) {
-  describe(guide, () => {
+function follows(guide, kind) {
+  const { way = "", signIn, elements, disable } = kind;
+  describe(guide + way, () => {
     let place;
     let application;
     const script = block(guide, "js", "getToken");
     const opened = () => new Browser(application, script);
     before(async () => {
       place = new Place(guide);
-      application = await begin(place);
+      application = await kind.begin(place);
     });
     after(() => place?.stop());
 
@@ -252,7 +253,7 @@ const djangoPage = async (browser) => {
   return { "[name=csrfmiddlewaretoken]": { value } };
 };
 
-follows("django", {
+const django = {
   async begin(place) {
     const append = (name, text) => place.write(name, `${place.read(name)}\n${text}`);
     append("settings.py", block("django", "python", "CHAT_SECRET, CHAT_KEY"));
@@ -260,9 +261,10 @@ follows("django", {
     place.write("chat.py", block("django", "python", "def chat_token"));
     execFileSync(PYTHON, ["run.py", "prepare"], { cwd: place.folder });
     const url = await place.start(PYTHON, ["run.py", "serve"]);
-    await place.serve([["http://127.0.0.1:8000", url]]);
+    await this.serve(place, url);
     return { url, sends: url };
   },
+  serve: (place, url) => place.serve([["http://127.0.0.1:8000", url]]),
   async signIn(browser, name) {
     const { value } = (await djangoPage(browser))["[name=csrfmiddlewaretoken]"];
     const fields = { username: name, password: PASSWORD, csrfmiddlewaretoken: value };
@@ -273,6 +275,17 @@ follows("django", {
   elements: djangoPage,
   async disable(place, application, name) {
     execFileSync(PYTHON, ["run.py", "disable", name], { cwd: place.folder });
+  },
+};
+
+follows("django", django);
+follows("django", {
+  ...django,
+  way: ", whose table is read",
+  serve(place) {
+    place.write("directory-dsn", `sqlite:${place.folder}/db.sqlite3`);
+    const [, callback] = block("django", "toml", "[[issuer]]").split(/(?=\[directory\])/);
+    return place.serve([[callback, block("django", "toml", "dsn_file")]]);
   },
 });
 
