@@ -10,6 +10,7 @@
 )]
 
 mod backend;
+mod basic;
 #[cfg(feature = "sql")]
 mod contract;
 #[cfg(feature = "sql")]
