@@ -3,7 +3,7 @@
 use std::{
     fs, io,
     os::unix::fs::{PermissionsExt, chown},
-    path::PathBuf,
+    path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     sync::atomic::{AtomicUsize, Ordering},
 };
@@ -102,6 +102,11 @@ impl Postgres {
     pub(crate) fn dsn(&self) -> String {
         let socket = self.folder.0.to_str().expect("text").replace('/', "%2F");
         format!("postgres://vestibule@{socket}/postgres")
+    }
+
+    /// Its folder, where the socket stands.
+    pub(crate) fn folder(&self) -> &Path {
+        &self.folder.0
     }
 
     /// Carries SQL out.

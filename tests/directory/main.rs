@@ -15,6 +15,8 @@ mod basic;
 mod contract;
 #[cfg(feature = "sql")]
 mod database;
+#[cfg(feature = "sql")]
+mod django;
 mod logins;
 mod program;
 mod rechecks;

@@ -73,6 +73,19 @@ fn with_several_issuers_one_must_be_named_for_passwords() {
 }
 
 #[test]
+fn passwords_are_taken_where_somebody_can_judge_them() {
+    let basic = |lines: &str| {
+        let pages = "gate.origins = ['https://app.example']\nauth.sources.basic = 'optional'\n";
+        file(&format!("{pages}{LEAST}[directory]\n{lines}"))
+    };
+    for lines in [URL.to_owned(), format!("{SQL}password_query = 'select 1 where n = $1'\n")] {
+        assert!(basic(&lines).is_ok(), "{lines}");
+    }
+    let texts = texts(basic(SQL));
+    assert!(texts[0].contains("auth.sources.basic") && texts[0].contains("password_query"));
+}
+
+#[test]
 fn secrets_may_stand_in_files() {
     let folder = env::temp_dir().join(format!("vestibule-directory-{}", process::id()));
     fs::create_dir_all(&folder).unwrap();
