@@ -120,8 +120,8 @@ impl Server {
     /// Serves until `shutdown` is ready, then drains: `/readyz` and upgrades answer 503, sessions
     /// get `reconnect` and are closed with 1012 within `drain_ms`.
     ///
-    /// The verifier's [upkeep](crate::token::Verifier::upkeep) runs beside all this until the drain is over.
-    /// `/readyz` is 503 until it says [`ready`](crate::token::House::ready), and 200 from then on:
+    /// The verifier's [upkeep](crate::token::Verifier::upkeep) runs beside all this until the drain
+    /// is over. `/readyz` is 503 until it says [`ready`](crate::token::House::ready), and 200 from then on:
     /// an outage of the keys' source later is answered with 1011 or `internal`, connection by
     /// connection, because sessions that run are served, and a load balancer that takes every
     /// instance out at once helps nobody.
