@@ -1,9 +1,20 @@
 //! Every source, every way to use it, every token: the handshakes, and what has to come of them.
 
-use crate::support::{Program, SECRET};
+use crate::{
+    run,
+    support::{Program, SECRET, quiet},
+};
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde::Serialize;
+use serde_json::Value;
 use std::collections::BTreeMap;
+
+/// Sources of what is no JWT: a ticket, and a password of [`USERS`].
+const OTHERS: [&str; 2] = ["query_ticket", "basic"];
+
+/// What a directory is asked about users and their passwords.
+const USERS: &str = "select active from users where name = $1";
+const PASSWORDS: &str = "select active, hash as password_hash from users where name = $1";
 
 /// The page that every handshake claims to come from.
 const PAGE: &str = "https://app.example";
@@ -58,6 +69,8 @@ impl Handshake {
             )),
             "query_token" => handshake.url += &format!("?page=1&token={token}"),
             "query_scheme" => handshake.url += &format!("?JWT%20{token}"),
+            "query_ticket" => handshake.url += &format!("?ticket={token}"),
+            "basic" => handshake.url = url.replacen("ws://", &format!("ws://{token}@"), 1),
             other => panic!("nobody knows how {other} is shown"),
         }
         handshake
@@ -83,14 +96,15 @@ pub(crate) struct House {
 
 impl House {
     /// One for each source and each way to use it.
-    pub(crate) fn all() -> Vec<Self> {
-        let ways = SOURCES.iter().flat_map(|source| [(*source, false), (*source, true)]);
-        ways.map(|(source, required)| Self::open(source, required)).collect()
+    pub(crate) fn all(tokens: &BTreeMap<String, String>) -> Vec<Self> {
+        let sources = SOURCES.iter().chain(&OTHERS);
+        let ways = sources.flat_map(|source| [(*source, false), (*source, true)]);
+        ways.map(|(source, required)| Self::open(source, required, tokens)).collect()
     }
 
-    fn open(source: &'static str, required: bool) -> Self {
+    fn open(source: &'static str, required: bool, tokens: &BTreeMap<String, String>) -> Self {
         let key = format!("VESTIBULE_AUTH__SOURCES__{}", source.to_uppercase());
-        let server = Program::serve(&[
+        let mut settings = vec![
             ("VESTIBULE_ISSUER__0__ISS", "https://app.example"),
             ("VESTIBULE_ISSUER__0__AUD__0", "chat"),
             ("VESTIBULE_ISSUER__0__USER_PREFIX", "app:"),
@@ -101,13 +115,58 @@ impl House {
             ("VESTIBULE_ISSUER__1__USER_PREFIX", "django:"),
             ("VESTIBULE_ISSUER__1__REQUIRED_CLAIMS__TOKEN_TYPE", "access"),
             ("VESTIBULE_GATE__ORIGINS__0", PAGE),
-            (&key, if required { "required" } else { "optional" }),
-        ]);
+            (&*key, if required { "required" } else { "optional" }),
+        ];
+        match source {
+            "query_ticket" => settings.push(("VESTIBULE_TICKETS__ENABLED", "true")),
+            "basic" => settings.extend([
+                ("VESTIBULE_DIRECTORY__DSN", &*tokens["directory"]),
+                ("VESTIBULE_DIRECTORY__QUERY", USERS),
+                ("VESTIBULE_DIRECTORY__PASSWORD_QUERY", PASSWORDS),
+                ("VESTIBULE_DIRECTORY__PASSWORD_ISSUER", "django"),
+            ]),
+            _ => {}
+        }
+        let server = Program::serve(&settings);
         Self { source, required, server }
+    }
+
+    /// What is tried where no JWT is taken.
+    fn others(&self, tokens: &BTreeMap<String, String>) -> Vec<Case> {
+        let invalid = Err((4411, "token_invalid"));
+        let ticket = || exchange(&self.server.url, &tokens["valid"]);
+        let tried: Vec<(&str, String, Verdict)> = match self.source {
+            "query_ticket" => {
+                let used = ticket();
+                vec![
+                    ("valid", ticket(), Ok("app:ann")),
+                    ("valid, then replayed", used.clone(), Ok("app:ann")),
+                    ("replayed", used, invalid),
+                    ("never given out", format!("vt_{}", "A".repeat(43)), invalid),
+                    ("a JWT", tokens["valid"].clone(), invalid),
+                    ("empty", String::new(), invalid),
+                ]
+            }
+            _ => vec![
+                ("valid", "ann:sesame".to_owned(), Ok("django:ann")),
+                ("wrong password", "ann:open".to_owned(), invalid),
+                ("unknown user", "bob:sesame".to_owned(), invalid),
+                ("wrong password of one who is shut out", "eve:open".to_owned(), invalid),
+                ("shut out", "eve:sesame".to_owned(), Err((4410, "revoked"))),
+            ],
+        };
+        let shown = |(name, secret, verdict): (&str, String, Verdict)| {
+            let handshake = Handshake::showing(&self.server.url, self.source, &secret);
+            self.case(name, handshake, self.outcome(verdict))
+        };
+        tried.into_iter().map(shown).collect()
     }
 
     /// What is tried here.
     pub(crate) fn cases(&self, tokens: &BTreeMap<String, String>) -> Vec<Case> {
+        if OTHERS.contains(&self.source) {
+            return self.others(tokens);
+        }
         let url = &self.server.url;
         let mut cases = Vec::new();
         for (name, verdict) in TOKENS {
@@ -137,9 +196,20 @@ impl House {
         match verdict {
             Ok(user) => format!("user {user}, vestibule.v1"),
             Err((code, name)) if !self.required => format!("closed {code} {name}"),
+            Err((4410, name)) => format!("403 {name}, "),
             Err((_, name)) => {
                 format!("401 {name}, Bearer realm=\"vestibule\", error=\"invalid_token\"")
             }
         }
     }
+}
+
+/// The ticket that the server at `url` gives for `token`, fetched by curl.
+fn exchange(url: &str, token: &str) -> String {
+    let address = url.replacen("ws://", "http://", 1).replacen("/ws", "/ticket", 1);
+    let mut curl = quiet("curl");
+    curl.args(["--silent", "--fail-with-body", "--request", "POST", "--header"]);
+    curl.arg(format!("Authorization: Bearer {token}")).arg(address);
+    let answer: Value = serde_json::from_str(&run(curl, b"")).expect("JSON");
+    answer["ticket"].as_str().expect("a ticket").to_owned()
 }

@@ -18,7 +18,9 @@ mod support;
 use case::{Case, House};
 use std::{
     collections::BTreeMap,
+    fs,
     io::Write,
+    path::Path,
     process::{Command, Stdio},
 };
 use support::{SECRET, installed, quiet};
@@ -39,9 +41,10 @@ fn run(mut command: Command, input: &[u8]) -> String {
     String::from_utf8(output.stdout).expect("text")
 }
 
-fn tokens() -> BTreeMap<String, String> {
+/// Tokens by their names, and where the database `users` is that was made beside them.
+fn tokens(users: &Path) -> BTreeMap<String, String> {
     let mut python = quiet(installed(PYTHON));
-    python.arg(installed("tests/foreign/tokens.py")).arg(SECRET);
+    python.arg(installed("tests/foreign/tokens.py")).arg(SECRET).arg(users);
     serde_json::from_str(&run(python, b"")).expect("tokens as JSON")
 }
 
@@ -51,8 +54,11 @@ fn try_all(
     wanted: impl Fn(&Case) -> bool,
     attempt: impl FnOnce(&[Case]) -> Vec<String>,
 ) {
-    let houses = House::all();
-    let tokens = tokens();
+    let users = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("foreign-{name}.sqlite"));
+    // One of an earlier run, if there is any.
+    let _ = fs::remove_file(&users);
+    let tokens = tokens(&users);
+    let houses = House::all(&tokens);
     let cases = houses.iter().flat_map(|house| house.cases(&tokens));
     let cases: Vec<Case> = cases.filter(wanted).collect();
     assert!(cases.len() > 80, "{} cases: where are the others?", cases.len());
