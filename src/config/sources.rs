@@ -2,7 +2,7 @@
 
 use super::{Origin, check::Check};
 use crate::{
-    credential::{Choice, Mode, Needs, Pages, SOURCES, Source, Sources},
+    credential::{Choice, Detail, Mode, Needs, Pages, SOURCES, Source, Sources},
     protocol::room_path::RoomPath,
 };
 
@@ -52,12 +52,17 @@ impl Check {
         // Before the value is taken.
         let origin = self.raw.origin(source.key).cloned().unwrap_or(Origin::Default);
         let mode = self.word(source.key, MODES).unwrap_or_default();
-        let detail = source.detail.and_then(|detail| self.detail(detail.key));
+        let detail = source.detail.and_then(|detail| self.detail(detail));
         (Choice { source, mode, detail }, origin)
     }
 
-    fn detail(&mut self, key: &str) -> Option<Box<str>> {
+    fn detail(&mut self, Detail { key, taken, .. }: Detail) -> Option<Box<str>> {
         let (text, origin) = self.text(key)?;
+        if taken == Some(&*text) {
+            let what = format!("{text:?} is where another source looks: take another word");
+            self.raw.problem(origin, key, what);
+            return None;
+        }
         let sound = (1..=DETAIL_BYTES).contains(&text.len());
         let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._".contains(&byte);
         if sound && text.bytes().all(plain) {

@@ -3,6 +3,7 @@
 use super::{Terms, transport::Kit};
 use crate::{
     gate::{
+        gone::GoneKeys,
         refusals::RefusalLog,
         users::{Admission, Place, UserCap, Users},
         verifications::{Asker, Verifications},
@@ -18,10 +19,7 @@ use crate::{
     room::{ConnKey, RoomId, RoomPlace, WorkerIndex},
     token::Verification,
 };
-use std::{
-    fmt,
-    sync::{Arc, atomic::AtomicU64},
-};
+use std::{fmt, sync::Arc};
 
 /// What all workers of a server share.
 pub(crate) struct Shared {
@@ -35,8 +33,8 @@ pub(crate) struct Shared {
     pub(crate) metrics: Arc<Metrics>,
     /// Who was refused.
     pub(crate) refusals: Arc<RefusalLog>,
-    /// How many keys are gone: raised before any worker hears of one.
-    pub(crate) keys_gone: Arc<AtomicU64>,
+    /// Keys that are gone.
+    pub(crate) gone: Arc<GoneKeys>,
 }
 
 impl fmt::Debug for Shared {

@@ -2,7 +2,7 @@
 
 use super::{Stream, Visitor, inbound::Policy};
 use crate::{
-    gate::users::UserCap,
+    gate::{gone::KeyMoment, users::UserCap},
     protocol::identity::Login,
     session::{Arrival, Rules},
     token::Verifier,
@@ -41,9 +41,8 @@ pub(crate) struct Entrance {
 pub(crate) struct Judged {
     /// What was found.
     pub(crate) login: Box<Login>,
-    /// How many keys were gone by then: a worker looks through its own connections only, so that
-    /// one which goes before this is one of them would be missed.
-    pub(crate) keys_gone: u64,
+    /// From before it was judged: its key may have gone since.
+    pub(crate) since: KeyMoment,
 }
 
 /// The page that a connection belongs to (RFC 6454), as its browser says.

@@ -2,20 +2,20 @@
 
 use super::{Connection, Desk, Judged, act};
 use crate::{
-    gate::verifications::Asker,
+    gate::{gone::KeyMoment, verifications::Asker},
     protocol::{
         client_message::Token,
         credential::{Credential, Presentation},
         identity::{Login, Pass},
     },
     session::{Event, Refusal},
-    token::{Rejection, Verification},
+    token::{KeyRefusal, Rejection, Verification},
 };
 use std::{
     future::Future,
     net::{IpAddr, Ipv4Addr},
     pin::Pin,
-    sync::{Arc, atomic::Ordering},
+    sync::Arc,
     task::{Context, Poll},
 };
 
@@ -24,18 +24,25 @@ type Lookup<T> = Pin<Box<dyn Future<Output = Result<Box<T>, Rejection>> + Send>>
 /// The lookups under way: the credential's, and that of a room token beside it.
 #[derive(Default)]
 pub(super) struct Lookups {
-    login: Option<Lookup<Login>>,
+    /// With the moment before the verifier was asked.
+    login: Option<(Lookup<Login>, KeyMoment)>,
     pass: Option<Lookup<Pass>>,
 }
 
 impl Connection {
     pub(super) fn poll_lookups(&mut self, cx: &mut Context<'_>, desk: &mut Desk) {
         let Some(lookups) = self.lookups.as_mut() else { return };
-        let login = poll(&mut lookups.login, cx);
+        let login = lookups.login.as_mut().and_then(|(lookup, since)| {
+            let Poll::Ready(result) = lookup.as_mut().poll(cx) else { return None };
+            Some((result, *since))
+        });
+        if login.is_some() {
+            lookups.login = None;
+        }
         let pass = poll(&mut lookups.pass, cx);
         self.tidy_lookups();
-        if let Some(result) = login {
-            self.conclude(result, desk);
+        if let Some((result, since)) = login {
+            self.conclude(result.and_then(|login| still_good(login, since, desk)), desk);
         }
         // The credential's verdict may have ended the session, which takes no notice then.
         if let Some(result) = pass {
@@ -45,10 +52,11 @@ impl Connection {
 
     pub(super) fn verify(&mut self, credential: Credential<'_>, desk: &mut Desk) {
         let shown = Presentation { credential, origin: self.origin.as_ref().map(|it| &*it.0) };
+        let since = desk.shared.gone.moment();
         match desk.judge(shown, self.asker()) {
             Verification::Done(result) => self.conclude(result, desk),
             Verification::Pending(lookup) => {
-                self.lookups.get_or_insert_default().login = Some(lookup);
+                self.lookups.get_or_insert_default().login = Some((lookup, since));
                 self.wake();
             }
         }
@@ -105,11 +113,10 @@ impl Connection {
         self.step(event, desk);
     }
 
-    /// Takes over a verdict from before the 101, unless a key went meanwhile: it may be the one.
+    /// Takes over a verdict from before the 101.
     pub(super) fn take_over(&mut self, judged: Judged, desk: &mut Desk) {
-        let Judged { login, keys_gone } = judged;
-        let still = desk.shared.keys_gone.load(Ordering::SeqCst) == keys_gone;
-        self.conclude(if still { Ok(login) } else { Err(Rejection::Unavailable) }, desk);
+        let Judged { login, since } = judged;
+        self.conclude(still_good(login, since, desk), desk);
     }
 
     fn conclude_pass(&mut self, result: Result<Box<Pass>, Rejection>, desk: &mut Desk) {
@@ -136,6 +143,14 @@ impl Connection {
         }
         Event::Verified(login)
     }
+}
+
+/// A login whose key may have gone since the verifier was asked: nobody looked at it then.
+fn still_good(login: Box<Login>, since: KeyMoment, desk: &Desk) -> Result<Box<Login>, Rejection> {
+    if desk.shared.gone.went(login.signer, since) {
+        return Err(KeyRefusal::Unknown.into());
+    }
+    Ok(login)
 }
 
 /// The result of a lookup that is done.

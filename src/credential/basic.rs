@@ -1,9 +1,8 @@
 //! `Authorization: Basic` (RFC 7617): `ws://user:password@host`, checked by the user directory.
 
-use super::{Needs, Pages, Reading, Request, Source, header::credentials};
+use super::{Needs, Pages, Reading, Request, Source, base64, header::credentials};
 use crate::protocol::credential::{Credential, Password, Unreadable};
-use base64::{Engine, engine::general_purpose::STANDARD};
-use zeroize::Zeroizing;
+use base64::engine::general_purpose::STANDARD;
 
 pub(super) const ROW: Source = Source {
     name: "basic",
@@ -28,7 +27,7 @@ fn read(request: &Request<'_>, _: &str) -> Reading {
 }
 
 fn password(text: &[u8]) -> Result<Password, Unreadable> {
-    let decoded = STANDARD.decode(text).map(Zeroizing::new).map_err(|_| Unreadable::Base64)?;
+    let decoded = base64(&STANDARD, text)?;
     let pair = str::from_utf8(&decoded).map_err(|_| Unreadable::Utf8)?;
     let (user, password) = pair.split_once(':').ok_or(Unreadable::Colon)?;
     Ok(Password::new(user, password))

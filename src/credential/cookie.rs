@@ -20,6 +20,7 @@ pub(super) const ROW: Source = Source {
     detail: Some(Detail {
         key: "auth.sources.cookie_name",
         unset: "vestibule_token",
+        taken: None,
         meaning: "The name of that cookie.",
     }),
     read,

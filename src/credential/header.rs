@@ -9,7 +9,8 @@ pub(super) fn credentials<'r>(
     scheme: &'static str,
 ) -> impl Iterator<Item = &'r [u8]> {
     request.all("authorization").filter_map(move |value| {
-        let end = value.iter().position(|byte| *byte == b' ').unwrap_or(value.len());
+        let space = value.iter().position(u8::is_ascii_whitespace);
+        let end = space.unwrap_or(value.len());
         let (word, rest) = value.split_at_checked(end)?;
         word.eq_ignore_ascii_case(scheme.as_bytes()).then(|| rest.trim_ascii())
     })

@@ -20,8 +20,10 @@ pub use request::{Page, Request};
 pub use sources::{Choice, Mode, ModesMixed, SourceFault, Sources};
 pub use subprotocol::carries_token;
 
-use crate::protocol::credential::Credential;
+use crate::protocol::credential::{Credential, Unreadable};
+use base64::{Engine, decoded_len_estimate};
 use std::fmt;
+use zeroize::Zeroizing;
 
 /// Every source, in the order of the documents.
 pub const SOURCES: &[Source] = &[
@@ -84,6 +86,8 @@ pub struct Detail {
     pub key: &'static str,
     /// What holds without it.
     pub unset: &'static str,
+    /// What it cannot be: that is another source's.
+    pub taken: Option<&'static str>,
     /// What it is, for people.
     pub meaning: &'static str,
 }
@@ -119,6 +123,14 @@ impl PartialEq for Source {
 }
 
 impl Eq for Source {}
+
+/// Decodes a secret; what was decoded of a broken one is wiped, too.
+fn base64(engine: &impl Engine, text: &[u8]) -> Result<Zeroizing<Vec<u8>>, Unreadable> {
+    let mut decoded = Zeroizing::new(vec![0; decoded_len_estimate(text.len())]);
+    let length = engine.decode_slice(text, &mut decoded).map_err(|_| Unreadable::Base64)?;
+    decoded.truncate(length);
+    Ok(decoded)
+}
 
 impl Reading {
     /// The one of these that was found, or that it is not one.

@@ -16,6 +16,7 @@ pub(super) const ROW: Source = Source {
     detail: Some(Detail {
         key: "auth.sources.query_scheme_word",
         unset: "JWT",
+        taken: None,
         meaning: "The scheme before that JWT, in any case; a space follows it.",
     }),
     read,
@@ -23,7 +24,7 @@ pub(super) const ROW: Source = Source {
 
 fn read(request: &Request<'_>, word: &str) -> Reading {
     let Some(query) = request.query() else { return Reading::Absent };
-    // A space can be written in three ways; what stands before it has to be the word.
+    // A space can be written in two ways; what stands before it has to be the word.
     let behind = |space: &str| {
         let (scheme, token) = query.split_once(space)?;
         scheme.eq_ignore_ascii_case(word).then_some(token)

@@ -16,6 +16,7 @@ pub(super) const ROW: Source = Source {
     detail: Some(Detail {
         key: "auth.sources.query_token_name",
         unset: "token",
+        taken: Some("ticket"),
         meaning: "The name of that parameter.",
     }),
     read,

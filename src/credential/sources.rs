@@ -125,15 +125,26 @@ impl Sources {
             if !source.pages.take(request.page()) {
                 return Err(SourceFault::Page);
             }
-            if shown.as_ref().is_some_and(|other| *other != credential) {
-                return Err(SourceFault::Several);
-            }
-            shown = Some(credential);
+            shown = Some(match shown {
+                None => credential,
+                Some(other) => both(other, credential).ok_or(SourceFault::Several)?,
+            });
         }
         if shown.is_none() && self.required {
             return Err(SourceFault::Missing);
         }
         Ok(shown)
+    }
+}
+
+/// Two credentials as one, if they are equal. What came a way that no JWT may come stays a ticket.
+fn both(one: Credential<'static>, other: Credential<'static>) -> Option<Credential<'static>> {
+    match (one, other) {
+        (Credential::Ticket(ticket), Credential::Token(token))
+        | (Credential::Token(token), Credential::Ticket(ticket)) => {
+            (ticket == token).then_some(Credential::Ticket(ticket))
+        }
+        (one, other) => (one == other).then_some(one),
     }
 }
 

@@ -1,12 +1,11 @@
 //! A subprotocol that is a token: the one header that a script in a browser can choose.
 
-use super::{Needs, Pages, Reading, Request, Source};
+use super::{Needs, Pages, Reading, Request, Source, base64};
 use crate::protocol::{
     client_message::Token,
     credential::{Credential, Unreadable},
 };
-use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
-use zeroize::Zeroize;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
 /// What stands before the token, in base64url without padding.
 const PREFIX: &[u8] = b"base64url.bearer.authorization.vestibule.";
@@ -34,11 +33,8 @@ fn read(request: &Request<'_>, _: &str) -> Reading {
 }
 
 fn decode(encoded: &[u8]) -> Result<String, Unreadable> {
-    let bytes = URL_SAFE_NO_PAD.decode(encoded).map_err(|_| Unreadable::Base64)?;
-    String::from_utf8(bytes).map_err(|broken| {
-        broken.into_bytes().zeroize();
-        Unreadable::Utf8
-    })
+    let bytes = base64(&URL_SAFE_NO_PAD, encoded)?;
+    str::from_utf8(&bytes).map(str::to_owned).map_err(|_| Unreadable::Utf8)
 }
 
 /// Whether this offer carries a token: it is never echoed, nor an offer of a protocol, whether the

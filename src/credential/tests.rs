@@ -86,7 +86,11 @@ fn every_source_finds_its_own_and_nothing_else() {
 
 #[test]
 fn a_header_is_read_as_http_writes_it() {
-    for line in ["authorization:bearer   TOKEN  ", "AUTHORIZATION: BEARER TOKEN"] {
+    for line in [
+        "authorization:bearer   TOKEN  ",
+        "AUTHORIZATION: BEARER TOKEN",
+        "Authorization: Bearer\tTOKEN",
+    ] {
         let line = format!("\n{}", line.replace("TOKEN", JWT));
         assert_eq!(read("authorization", &line), Reading::Shown(token(JWT)), "{line}");
     }
@@ -174,7 +178,10 @@ fn credentials_that_differ_are_refused_and_equal_ones_are_one() {
     assert_eq!(both(JWT, "other"), Err(SourceFault::Several));
     assert_eq!(both("", JWT), Err(SourceFault::Several), "an empty one is one");
     let ticket = format!("?token={JWT}&ticket={JWT}");
-    assert_eq!(all(Mode::Optional, &ticket), Err(SourceFault::Several), "of another kind");
+    let one = Credential::Ticket(Token::new(JWT.to_owned()));
+    assert_eq!(all(Mode::Optional, &ticket), Ok(Some(one)), "it stays a ticket");
+    let password = format!("{}\nCookie: vestibule_token=ann", saying("basic", "ann"));
+    assert_eq!(all(Mode::Optional, &password), Err(SourceFault::Several));
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 pub(crate) mod admission;
 pub(crate) mod forwarded;
+pub(crate) mod gone;
 pub(crate) mod guest;
 pub(crate) mod refusals;
 pub(crate) mod seldom;

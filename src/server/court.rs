@@ -3,20 +3,16 @@
 use super::reload::Current;
 use crate::{
     connection::{Judged, Shared, rule},
-    gate::verifications::{Asker, Verifications},
+    gate::{
+        gone::GoneKeys,
+        verifications::{Asker, Verifications},
+    },
     metrics::{Count, Metrics},
     protocol::{credential::Presentation, identity::Login},
     token::{FormFault, Rejection, Verification},
     worker::clock::Clock,
 };
-use std::{
-    net::IpAddr,
-    sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering},
-    },
-    time::Duration,
-};
+use std::{net::IpAddr, sync::Arc, time::Duration};
 use tokio::time::timeout;
 
 /// How long a verdict may take, in milliseconds: less than the handshake, so that it can be said
@@ -29,18 +25,18 @@ pub(super) struct Court {
     current: Arc<Current>,
     verifications: Arc<Verifications>,
     metrics: Arc<Metrics>,
-    keys_gone: Arc<AtomicU64>,
+    gone: Arc<GoneKeys>,
     clock: Clock,
 }
 
 impl Court {
     pub(super) fn new(current: &Arc<Current>, shared: &Shared, clock: Clock) -> Self {
-        let Shared { verifications, metrics, keys_gone, .. } = shared;
+        let Shared { verifications, metrics, gone, .. } = shared;
         Self {
             current: Arc::clone(current),
             verifications: Arc::clone(verifications),
             metrics: Arc::clone(metrics),
-            keys_gone: Arc::clone(keys_gone),
+            gone: Arc::clone(gone),
             clock,
         }
     }
@@ -52,23 +48,25 @@ impl Court {
         let gate = Arc::new(crate::gate::guest::Gate::new(settings.places));
         let desk = super::TicketDesk::new(super::Lent::new(&gate, clock));
         let terms = super::reload::terms(settings, &desk);
-        let (verifications, metrics, keys_gone) = Default::default();
-        Self { current: Current::new(terms), verifications, metrics, keys_gone, clock }
+        let (verifications, metrics, gone) = Default::default();
+        Self { current: Current::new(terms), verifications, metrics, gone, clock }
     }
 
-    /// The verdict on what `client` shows; a refusal is counted.
+    /// The verdict on what `client` shows, within its patience; a refusal is counted.
     pub(super) async fn judge(
         &self,
         shown: Presentation<'_>,
         client: IpAddr,
+        patience: Duration,
     ) -> Result<Judged, Rejection> {
-        // Before the verifier is asked: a key that goes while it judges counts, too.
-        let keys_gone = self.keys_gone.load(Ordering::SeqCst);
-        let verdict = self.verdict(shown, client).await;
+        let since = self.gone.moment();
+        let patience = patience.min(Duration::from_millis(VERDICT_MS));
+        let verdict = timeout(patience, self.verdict(shown, client)).await;
+        let verdict = verdict.unwrap_or(Err(Rejection::Unavailable));
         if let Err(rejection) = &verdict {
             self.metrics.count(Count::Rejection(rule(rejection)));
         }
-        verdict.map(|login| Judged { login, keys_gone })
+        verdict.map(|login| Judged { login, since })
     }
 
     async fn verdict(
@@ -84,9 +82,7 @@ impl Court {
         let judged = terms.verifier.judge(shown, self.clock.now().wall);
         match self.verifications.in_turn(&self.metrics, Asker::address(client), judged) {
             Verification::Done(verdict) => verdict,
-            Verification::Pending(lookup) => timeout(Duration::from_millis(VERDICT_MS), lookup)
-                .await
-                .unwrap_or(Err(Rejection::Unavailable)),
+            Verification::Pending(lookup) => lookup.await,
         }
     }
 }

@@ -42,6 +42,9 @@ const HANDSHAKE_MS: u64 = 5_000;
 /// The same for a socket that can only be answered with 503.
 const HOPELESS_MS: u64 = 100;
 
+/// What is kept of a handshake's time for an answer, in milliseconds.
+const ANSWER_MS: u64 = 250;
+
 /// What every handshake needs.
 #[derive(Clone, Debug)]
 pub(super) struct House {
@@ -102,7 +105,7 @@ impl FrontDoor {
             let standing = if full { Standing::Full } else { house.standing(peer.ip()) };
             let patience = if standing.is_hopeless() { HOPELESS_MS } else { HANDSHAKE_MS };
             let deadline = Instant::now() + Duration::from_millis(patience);
-            let newcomer = Newcomer { stream, peer, house, slot, standing };
+            let newcomer = Newcomer { stream, peer, house, slot, standing, deadline };
             let received = time::timeout_at(deadline, newcomer.shake_hands()).await;
             let farewell = match book.note(peer.ip(), received)? {
                 Next::Serve(entrance) => return Ok(Some(entrance)),
@@ -204,6 +207,7 @@ struct Newcomer {
     house: House,
     slot: Slot,
     standing: Standing,
+    deadline: Instant,
 }
 
 impl Newcomer {
@@ -240,6 +244,7 @@ impl Newcomer {
                 self.receive(client, *upgrade, head).await
             }
             Heard::Refuse { client, why, response, agent } => {
+                self.standing = self.standing.named(|| self.house.standing_of(client));
                 Ok(self.refuse(client, why, response, agent))
             }
             // Boxed: few sockets need it, and all would pay for its size.
@@ -272,7 +277,9 @@ impl Newcomer {
         head: Head,
     ) -> io::Result<Received> {
         let accepted = &mut upgrade.accepted;
-        let first = accepted.credential.take_if(|_| accepted.verdict_first);
+        // Whoever has no place hears that, and shows its credential again.
+        let judged = accepted.verdict_first && !self.standing.is_hopeless();
+        let first = accepted.credential.take_if(|_| judged);
         let Some(credential) = first else {
             return self.welcome(client, upgrade, head, None).await;
         };
@@ -280,13 +287,31 @@ impl Newcomer {
         let verdict = tokio::select! {
             biased;
             // Boxed: few handshakes need it, and all would pay for its size.
-            verdict = Box::pin(self.house.court.judge(shown, client)) => verdict,
-            () = self.standing.lost() => return Ok(Received::Answered(Handshake::Evicted)),
+            verdict = Box::pin(self.house.court.judge(shown, client, self.patience())) => verdict,
+            () = self.standing.lost() => {
+                // Its last word, if the socket takes it at once: it has no place to wait in.
+                let _ = self.stream.try_write(&Refusal::Crowded.response());
+                return Ok(Received::Answered(Handshake::Evicted));
+            }
         };
         match verdict {
+            Err(Rejection::Unavailable) if self.standing.until().is_some() => {
+                let why = Refusal::Crowded;
+                Ok(self.refuse(client, why, why.response(), upgrade.agent))
+            }
             Ok(judged) => self.welcome(client, upgrade, head, Some(judged)).await,
             Err(rejection) => Ok(self.reject(client, &rejection, upgrade.agent)),
         }
+    }
+
+    /// How long a verdict may take: less than the handshake, and than the moment of somebody
+    /// without a place, so that it can be said that there is none.
+    fn patience(&self) -> Duration {
+        let left = self.deadline.saturating_duration_since(Instant::now());
+        let left = left.saturating_sub(Duration::from_millis(ANSWER_MS));
+        let now = self.house.clock.now().time;
+        let moment = self.standing.until().map(|until| Duration::from_millis(until.since(now)));
+        moment.map_or(left, |moment| moment.min(left))
     }
 
     /// Lets it in, if there is room: says 101. What was read behind the request in `head` belongs
@@ -298,7 +323,7 @@ impl Newcomer {
         head: Head,
         judged: Option<Judged>,
     ) -> io::Result<Received> {
-        let Self { mut stream, peer, house, slot, standing } = self;
+        let Self { mut stream, peer, house, slot, standing, .. } = self;
         let guest = match standing.guest() {
             Ok(guest) => guest,
             Err(why) => {
@@ -330,7 +355,7 @@ impl Newcomer {
             unknown_subprotocol,
             arrival: Arrival { opening, room, ..Arrival::new(id, entropy::seed()?) },
             judged,
-            origin: origin.filter(|_| house.site.minds_origins()).map(|it| Box::new(Origin(it))),
+            origin: house.site.origin_to_keep(origin).map(|it| Box::new(Origin(it))),
             slot,
             visitor: Box::new(visitor),
         })))
@@ -358,6 +383,9 @@ impl Newcomer {
         agent: Option<Agent>,
     ) -> Received {
         self.house.book.refused(why, client, agent);
+        if why == Refusal::NoCredential {
+            self.standing.failed(self.house.clock.now().time);
+        }
         let Self { stream, slot, standing, .. } = self;
         // It waits for no verdict any more.
         standing.leave();

@@ -37,11 +37,11 @@ impl House {
             if !head.is_empty() {
                 match receive(head, &self.site, ip) {
                     Reception::NeedMore => {}
-                    Reception::Refuse { why, response, agent } => {
+                    Reception::Refuse { why, response, agent, client } => {
                         if proxy_v2::is_header(head) {
                             self.doubts.about_uncalled_header(ip);
                         }
-                        let client = introduced.unwrap_or(ip);
+                        let client = introduced.or(client).unwrap_or(ip);
                         return Ok(Heard::Refuse { client, why, response, agent });
                     }
                     Reception::Plain => return Ok(Heard::Plain),

@@ -9,11 +9,7 @@ use crate::{
     worker::Control,
 };
 use parking_lot::Mutex;
-use std::{
-    collections::HashSet,
-    mem,
-    sync::{Arc, atomic::Ordering},
-};
+use std::{collections::HashSet, mem, sync::Arc};
 use tokio::{
     sync::{Notify, mpsc},
     task::JoinSet,
@@ -39,8 +35,8 @@ impl Household {
         Arc::new(Self { site, desk, shared, removed, revoked, news: Notify::new() })
     }
 
-    /// Tells the desk and every worker of each key that is gone, and those that serve a user who may not stay,
-    /// for as long as it is polled.
+    /// Tells the desk and every worker of each key that is gone, and those that serve a user who
+    /// may not stay, for as long as it is polled.
     pub(super) async fn spread_news(&self, workers: &[mpsc::Sender<Control>]) -> ! {
         loop {
             self.news.notified().await;
@@ -49,6 +45,8 @@ impl Household {
                 tracing::info!("a key is gone, the sessions that rest on it end");
                 // First: a ticket that is used meanwhile opens a session, which ends below.
                 self.desk.purge(Purge::Signer(signer)).await;
+                // Once more: what was used before it may wait for something else than the key.
+                self.shared.gone.note(signer);
                 for worker in workers {
                     // One that is gone has no sessions.
                     let _ = worker.send(Control::RemoveKey(signer)).await;
@@ -71,7 +69,7 @@ impl House for Household {
     }
 
     fn key_removed(&self, signer: Signer) {
-        self.shared.keys_gone.fetch_add(1, Ordering::SeqCst);
+        self.shared.gone.note(signer);
         let mut removed = self.removed.lock();
         if !removed.contains(&signer) {
             removed.push(signer);

@@ -216,7 +216,7 @@ impl Crew {
             verifications: lent.verifications,
             metrics: lent.metrics,
             refusals: lent.refusals,
-            keys_gone: Arc::default(),
+            gone: Arc::default(),
         });
         let open = Arc::new(AtomicUsize::new(0));
         let book = GuestBook::new(&shared.metrics, &shared.refusals, clock);

@@ -72,6 +72,14 @@ impl Standing {
         }
     }
 
+    /// Until when it may stay, if it found no place.
+    pub(super) fn until(&self) -> Option<Time> {
+        match self {
+            Self::Guest(guest) | Self::Unnamed(guest) => guest.until(),
+            Self::Crowded | Self::Full => None,
+        }
+    }
+
     /// Its credential was refused.
     pub(super) fn failed(&self, now: Time) {
         match self {

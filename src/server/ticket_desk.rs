@@ -179,15 +179,11 @@ impl TicketDesk {
     fn refused(&self, rejection: &Rejection, applicant: &Applicant) -> Denial {
         tracing::debug!(address = %applicant.address, %rejection, "credential refused");
         self.lent.metrics.count(Count::Rejection(rule(rejection)));
-        let code = match rejection.class() {
-            token::Class::Invalid => CloseCode::TokenInvalid,
-            token::Class::Expired => CloseCode::TokenExpired,
-            token::Class::NotYetValid => CloseCode::TokenNotYetValid,
-            token::Class::Forbidden => CloseCode::Forbidden,
-            token::Class::Revoked => CloseCode::Revoked,
-            token::Class::Unavailable => return Denial::Unavailable,
-        };
-        self.turn_away(code, applicant, Some(rejection))
+        let class = rejection.class();
+        if class == token::Class::Unavailable {
+            return Denial::Unavailable;
+        }
+        self.turn_away(class.close_code(), applicant, Some(rejection))
     }
 
     /// Counts against the address, and tells the log.

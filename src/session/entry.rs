@@ -168,7 +168,7 @@ impl Verifying {
             Event::Evicted(code) => self.refuse(code),
             Event::Pong
             | Event::Timer(_)
-            // A verdict that comes later was reached without the key.
+            // The driver refuses a verdict that rests on it.
             | Event::KeyRemoved(_)
             // They are taken over before any state hears of it.
             | Event::RulesChanged(_)

@@ -198,8 +198,8 @@ impl Core {
     }
 
     /// The key of `signer` is gone: tells the next connections, from this place of the table on.
-    /// Returns the place to go on from, `None` behind the last one. Whoever enters meanwhile was
-    /// judged without the key.
+    /// Returns the place to go on from, `None` behind the last one. What
+    /// is judged meanwhile is compared with the keys that are gone.
     pub(super) fn remove_key(&mut self, signer: Signer, from: usize) -> Option<usize> {
         self.tick();
         let next = from + REVIEWED_AT_ONCE;

@@ -465,3 +465,39 @@ async fn a_path_names_the_room() {
     open.stop().await;
     granted.stop().await;
 }
+
+#[tokio::test]
+async fn who_finds_no_room_keeps_its_ticket() {
+    let host = host(|settings| {
+        settings.sources = Sources::all(Mode::Required);
+        settings.tickets = Some(TicketPolicy::default());
+        settings.connections = 2;
+        settings.workers = 1;
+    });
+    let good = sign(&claims(json!({})));
+    let text = |ticket: &str| handshake(&format!("/ws?ticket={ticket}"), "");
+    let tickets =
+        [exchanged(&host, &good).await, exchanged(&host, &good).await].map(|it| it.expect("one"));
+    let (_, lines) = saying("authorization", &good);
+    let mut inside = Vec::new();
+    for _ in 0..2 {
+        let mut peer = Peer::dial(host.addr).await;
+        peer.write(handshake("/ws", &lines).as_bytes()).await;
+        peer.switched().await;
+        peer.expect("auth_ok").await;
+        inside.push(peer);
+    }
+    for ticket in [tickets[0].as_str(), "bad"] {
+        let verdict = before_the_upgrade(&host, &text(ticket)).await;
+        assert_eq!(verdict, (503, Verdict::Refused("overloaded".to_owned())), "{ticket}");
+    }
+    // One that left may be gone a moment later.
+    inside.pop().expect("a peer").reset();
+    let entered = async {
+        while before_the_upgrade(&host, &text(&tickets[0])).await.0 == 503 {
+            tokio::task::yield_now().await;
+        }
+    };
+    crate::support::soon("a place", entered).await;
+    host.stop().await;
+}

@@ -34,7 +34,7 @@ const fn keys() -> [Key; count()] {
         let Some((slot, behind)) = free.split_first_mut() else { break };
         *slot = switch(source);
         free = behind;
-        if let Some(Detail { key, unset, meaning }) = source.detail {
+        if let Some(Detail { key, unset, meaning, .. }) = source.detail {
             let Some((slot, behind)) = free.split_first_mut() else { break };
             *slot = text(key, Unset::Text(unset), meaning);
             free = behind;

@@ -88,6 +88,8 @@ fn words_are_words() {
         let error = texts(with(&format!("auth.sources.cookie_name = '{bad}'")));
         assert!(error[0].contains("1 to 64 letters, digits"), "{error:?}");
     }
+    let error = texts(with("auth.sources.query_token_name = 'ticket'"));
+    assert!(error[0].contains("another source looks"), "{error:?}");
     let error = texts(with("auth.sources.cookie = 'on'"));
     assert!(error[0].ends_with(r#"is none of "off", "optional", "required""#), "{error:?}");
     let error = texts(with("rooms.path = '/{room}'"));

@@ -21,7 +21,7 @@ pub(crate) use upgrade::{Accepted, Subprotocol, Upgrade};
 
 use super::ticket_desk::TicketDesk;
 use crate::{
-    config::TrustedProxies,
+    config::{TrustedProxies, is_origin},
     credential::{Page, Sources},
     protocol::room_path::RoomPath,
 };
@@ -31,6 +31,8 @@ use std::sync::{
     atomic::{AtomicBool, Ordering},
 };
 
+/// The longest origin that a ticket can be bound to, in bytes.
+const ORIGIN_BYTES: usize = 256;
 /// The path of the WebSocket endpoint.
 pub(crate) const ENDPOINT: &str = "/ws";
 /// `Retry-After` of every 503, in seconds.
@@ -115,9 +117,10 @@ impl Site {
         self.desk.as_deref().filter(|desk| desk.is_open())
     }
 
-    /// Whether a credential may depend on the page that it comes from: a ticket can.
-    pub(crate) fn minds_origins(&self) -> bool {
-        self.open_desk().is_some()
+    /// The origin of a handshake, where a credential may depend on it: a ticket can.
+    pub(crate) fn origin_to_keep(&self, origin: Option<Box<str>>) -> Option<Box<str>> {
+        let origin = origin.filter(|it| it.len() <= ORIGIN_BYTES && is_origin(it));
+        origin.filter(|_| self.open_desk().is_some())
     }
 
     /// Sessions can be opened: `/readyz` says so, until the drain.

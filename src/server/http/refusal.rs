@@ -1,12 +1,19 @@
 //! Every way to say no to a handshake, as a complete HTTP response.
 
 use super::RETRY_AFTER_S;
-use crate::{metrics::Handshake, protocol::close_code::CloseCode, token::Class};
+use crate::{metrics::Handshake, token::Class};
 use serde::Serialize;
 use std::fmt::Write;
 
 /// What a credential is asked for with (RFC 6750 3).
 const CHALLENGE: &str = "Bearer realm=\"vestibule\"";
+
+/// What is said to a plain request.
+const NO_WEBSOCKET: &str = "This is a WebSocket endpoint: connect with a WebSocket client. If you did, a \
+    proxy between us drops the Upgrade header.";
+/// What is said where a header that decides stands twice, or not at all.
+const TWICE: &str = "Host, Upgrade, Origin, Sec-WebSocket-Key and Sec-WebSocket-Version may stand \
+    once, and Host must.";
 
 /// Why a request is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -39,6 +46,8 @@ pub(crate) enum Refusal {
     LoneToken,
     /// The origin is not on the list, or there is none where there has to be.
     Origin,
+    /// It has a credential of those that browsers send by themselves, and is of no page on the list.
+    Page,
     /// The handshake has no credential, and must have one.
     NoCredential,
     /// It has several that differ.
@@ -62,7 +71,7 @@ struct Body {
 impl Refusal {
     /// Every refusal.
     #[cfg(test)]
-    pub(super) const ALL: [Self; 25] = [
+    pub(super) const ALL: [Self; 26] = [
         Self::ProxyHeader,
         Self::Malformed,
         Self::HeadTooLarge,
@@ -77,6 +86,7 @@ impl Refusal {
         Self::SubprotocolOffer,
         Self::LoneToken,
         Self::Origin,
+        Self::Page,
         Self::NoCredential,
         Self::Credentials,
         Self::Refused(Class::Invalid),
@@ -138,7 +148,7 @@ impl Refusal {
             | Self::LoneToken
             | Self::Credentials => Handshake::Malformed,
             Self::HeadTooLarge => Handshake::TooLarge,
-            Self::Origin => Handshake::Origin,
+            Self::Origin | Self::Page => Handshake::Origin,
             Self::NoCredential | Self::Refused(_) => Handshake::Unauthorized,
             Self::Draining => Handshake::Draining,
             Self::Full => Handshake::Full,
@@ -164,7 +174,7 @@ impl Refusal {
             }
             Self::Refused(Class::Forbidden | Class::Revoked) => "403 Forbidden",
             Self::Refused(Class::Unavailable) => "503 Service Unavailable",
-            Self::Origin => "403 Forbidden",
+            Self::Origin | Self::Page => "403 Forbidden",
             Self::Method => "405 Method Not Allowed",
             Self::UpgradeRequired | Self::WebSocketVersion => "426 Upgrade Required",
             Self::HeadTooLarge => "431 Request Header Fields Too Large",
@@ -200,6 +210,7 @@ impl Refusal {
             | Self::LoneToken
             | Self::Credentials
             | Self::Refused(Class::Forbidden | Class::Revoked)
+            | Self::Page
             | Self::Origin => vec![],
         }
     }
@@ -217,18 +228,10 @@ impl Refusal {
             Self::HeadTooLarge => {
                 ("header_too_large", "The request head is over 8192 bytes or 64 header lines.")
             }
-            Self::AmbiguousHeaders => (
-                "bad_handshake",
-                "Host, Upgrade, Origin, Sec-WebSocket-Key and Sec-WebSocket-Version may stand \
-                 once, and Host must.",
-            ),
+            Self::AmbiguousHeaders => ("bad_handshake", TWICE),
             Self::Body => ("bad_handshake", "A WebSocket handshake has no body."),
             Self::Method => ("method_not_allowed", "The WebSocket endpoint takes GET only."),
-            Self::UpgradeRequired => (
-                "upgrade_required",
-                "This is a WebSocket endpoint: connect with a WebSocket client. If you did, a \
-                 proxy between us drops the Upgrade header.",
-            ),
+            Self::UpgradeRequired => ("upgrade_required", NO_WEBSOCKET),
             Self::HttpVersion => (
                 "bad_handshake",
                 "A WebSocket handshake needs HTTP/1.1; a proxy between us may speak HTTP/1.0.",
@@ -252,6 +255,11 @@ impl Refusal {
                  never echoed.",
             ),
             Self::Origin => ("origin_not_allowed", "Pages of this origin may not connect here."),
+            Self::Page => (
+                "origin_not_allowed",
+                "What browsers send by themselves, a cookie or a password, is taken with the Origin of \
+                 an allowed page only.",
+            ),
             Self::NoCredential => {
                 ("auth_required", "This server takes no connection without a credential.")
             }
@@ -259,7 +267,8 @@ impl Refusal {
                 "ambiguous_credentials",
                 "The handshake carries several credentials that differ: send one.",
             ),
-            Self::Refused(class) => refused(class),
+            // The name of the close code that it would be behind the 101.
+            Self::Refused(class) => (class.close_code().name(), class.close_code().message()),
             Self::Draining => ("draining", "The server is going away; connect again shortly."),
             Self::Full => ("overloaded", "The server is full; connect again later."),
             Self::Crowded => {
@@ -267,19 +276,6 @@ impl Refusal {
             }
         }
     }
-}
-
-/// The words of a verdict before the 101: the name of the close code that it would be behind it.
-fn refused(class: Class) -> (&'static str, &'static str) {
-    let code = match class {
-        Class::Invalid => CloseCode::TokenInvalid,
-        Class::Expired => CloseCode::TokenExpired,
-        Class::NotYetValid => CloseCode::TokenNotYetValid,
-        Class::Forbidden => CloseCode::Forbidden,
-        Class::Revoked => CloseCode::Revoked,
-        Class::Unavailable => CloseCode::Internal,
-    };
-    (code.name(), code.message())
 }
 
 /// The body of every refusal on this port.

@@ -36,6 +36,8 @@ pub(crate) enum Reception {
         response: Vec<u8>,
         /// What the client calls itself, where the head could be read.
         agent: Option<Agent>,
+        /// Whom it speaks for, where the head could be read.
+        client: Option<IpAddr>,
     },
     /// Any other request; the plain server gets the bytes.
     Plain,
@@ -50,30 +52,34 @@ pub(crate) fn receive(head: &[u8], site: &Site, peer: IpAddr) -> Reception {
         Ok(Status::Complete(consumed)) if consumed <= HEAD_BYTES => consumed,
         Ok(Status::Partial) if head.len() < HEAD_BYTES => return Reception::NeedMore,
         Ok(_) | Err(Error::TooManyHeaders) => {
-            return refuse(Refusal::HeadTooLarge, None);
+            return refuse(Refusal::HeadTooLarge);
         }
-        Err(_) => return refuse(Refusal::Malformed, None),
+        Err(_) => return refuse(Refusal::Malformed),
     };
     let method = request.method.unwrap_or_default();
     let Some(target) = request.path.and_then(|target| Target::of(target, site)) else {
         return Reception::Plain;
     };
     let head = Head { method, minor: request.version.unwrap_or(0), headers: request.headers };
+    let finding = forwarded::find(site.proxies(), peer, |name| head.all(name));
+    let agent = head.agent();
     match upgrade::judge(&head, target, site) {
         Ok(accepted) => {
-            let finding = forwarded::find(site.proxies(), peer, |name| head.all(name));
-            let agent = head.agent();
             Reception::Upgrade(Box::new(Upgrade { accepted, consumed, finding, agent }))
         }
         Err(why) if method == "HEAD" => {
-            Reception::Refuse { why, response: why.response_to_head(), agent: head.agent() }
+            let (response, client) = (why.response_to_head(), Some(finding.client));
+            Reception::Refuse { why, response, agent, client }
         }
-        Err(why) => refuse(why, head.agent()),
+        Err(why) => {
+            let (response, client) = (why.response(), Some(finding.client));
+            Reception::Refuse { why, response, agent, client }
+        }
     }
 }
 
-fn refuse(why: Refusal, agent: Option<Agent>) -> Reception {
-    Reception::Refuse { why, response: why.response(), agent }
+fn refuse(why: Refusal) -> Reception {
+    Reception::Refuse { why, response: why.response(), agent: None, client: None }
 }
 
 /// A parsed request head.

@@ -1,7 +1,7 @@
 //! `POST /ticket`: a token goes in, a ticket comes out; pages of allowed origins may ask.
 
 use super::{
-    RETRY_AFTER_S, Site,
+    ORIGIN_BYTES, RETRY_AFTER_S, Site,
     plain::{json, page, refuse, refuse_method},
 };
 use crate::{
@@ -161,7 +161,9 @@ fn wish(site: &Site, headers: &HeaderMap, body: &[u8]) -> Result<Wish, Fault> {
     let wish = object.then(|| serde_json::from_slice::<Wish>(body).ok()).flatten();
     let wish = wish.ok_or(Fault::Shape)?;
     match &wish.origin {
-        Some(origin) if !config::is_origin(origin) => Err(Fault::NoOrigin),
+        Some(origin) if origin.len() > ORIGIN_BYTES || !config::is_origin(origin) => {
+            Err(Fault::NoOrigin)
+        }
         Some(origin) if !site.admits(origin.as_bytes()) => Err(Fault::ForeignOrigin),
         Some(_) | None => Ok(wish),
     }
@@ -195,8 +197,8 @@ async fn exchange(
 /// The token behind `Bearer` (RFC 6750 2.1).
 fn bearer(value: &str) -> Option<&str> {
     // An empty token is a bad one, not a missing one (SOURCE-7).
-    let (scheme, token) = value.split_once(' ').unwrap_or((value, ""));
-    scheme.eq_ignore_ascii_case("bearer").then(|| token.trim_matches(' '))
+    let (scheme, token) = value.split_once([' ', '\t']).unwrap_or((value, ""));
+    scheme.eq_ignore_ascii_case("bearer").then(|| token.trim_matches([' ', '\t']))
 }
 
 fn deny(denial: Denial) -> Answer {

@@ -115,7 +115,7 @@ fn credential(
     site.sources.read(&Request::new(query, page, head.lines())).map_err(|fault| match fault {
         SourceFault::Missing => Refusal::NoCredential,
         SourceFault::Several => Refusal::Credentials,
-        SourceFault::Page => Refusal::Origin,
+        SourceFault::Page => Refusal::Page,
     })
 }
 

@@ -4,6 +4,7 @@ mod words;
 
 use super::algorithm::Algorithm;
 use crate::protocol::{
+    close_code::CloseCode,
     credential::Unreadable,
     json::{JsonFault, Kind},
 };
@@ -75,6 +76,20 @@ pub enum Class {
     Revoked,
     /// The key source or directory cannot answer (1011).
     Unavailable,
+}
+
+impl Class {
+    /// The code that a first message of this class is closed with.
+    pub const fn close_code(self) -> CloseCode {
+        match self {
+            Self::Invalid => CloseCode::TokenInvalid,
+            Self::Expired => CloseCode::TokenExpired,
+            Self::NotYetValid => CloseCode::TokenNotYetValid,
+            Self::Forbidden => CloseCode::Forbidden,
+            Self::Revoked => CloseCode::Revoked,
+            Self::Unavailable => CloseCode::Internal,
+        }
+    }
 }
 
 /// One of the three parts of a compact JWS.

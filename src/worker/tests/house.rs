@@ -11,6 +11,7 @@ use crate::{
     config::OnUserLimit,
     connection::{Entrance, Judged, Shared, Slot, Stream, Terms, Visitor, stream::Queued},
     gate::{
+        gone::KeyMoment,
         users::{UserCap, Users},
         verifications::Verifications,
     },
@@ -185,7 +186,7 @@ impl House {
             verifications: Arc::new(Verifications::default()),
             metrics: Arc::default(),
             refusals: Arc::default(),
-            keys_gone: Arc::default(),
+            gone: Arc::default(),
         });
         let terms = plan.terms();
         let (controls, receivers): (Vec<_>, Vec<_>) =
@@ -262,11 +263,11 @@ impl House {
         self.admit(address, Vec::new(), false)
     }
 
-    /// A connection whose credential was found good before its 101, when so many keys were gone.
-    pub(super) fn connect_judged(&self, login: Login, keys_gone: u64) -> Peer {
+    /// A connection whose credential was found good before its 101, when its keys were as at `since`.
+    pub(super) fn connect_judged(&self, login: Login, since: KeyMoment) -> Peer {
         self.admit_with(|entrance| {
             entrance.arrival.opening = Opening::Judged;
-            entrance.judged = Some(Judged { login: Box::new(login), keys_gone });
+            entrance.judged = Some(Judged { login: Box::new(login), since });
         })
     }
 

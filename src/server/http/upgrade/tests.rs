@@ -54,7 +54,10 @@ fn receive(head: &[u8], site: &Site) -> Reception {
 
 /// What `receive` says to a head without `User-Agent`.
 fn refusal(why: Refusal) -> Reception {
-    Reception::Refuse { why, response: why.response(), agent: None }
+    // Whoever cannot be read speaks for nobody.
+    let unread = matches!(why, Refusal::Malformed | Refusal::HeadTooLarge);
+    let client = (!unread).then_some(LOCALHOST);
+    Reception::Refuse { why, response: why.response(), agent: None, client }
 }
 
 fn open() -> Site {
@@ -311,7 +314,12 @@ fn a_head_request_gets_no_body() {
     let expected = Refusal::UpgradeRequired.response_to_head();
     assert_eq!(
         receive(&bytes, &open()),
-        Reception::Refuse { why: Refusal::UpgradeRequired, response: expected, agent: None }
+        Reception::Refuse {
+            why: Refusal::UpgradeRequired,
+            response: expected,
+            agent: None,
+            client: Some(LOCALHOST),
+        }
     );
 }
 
