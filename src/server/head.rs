@@ -1,4 +1,4 @@
-//! The bytes of a request head, which may hold a secret: nothing of them stays behind.
+//! The bytes of a request head, which may hold a secret: of a handshake nothing stays behind.
 
 use super::http::HEAD_BYTES;
 use std::{io, mem, ops::Deref};

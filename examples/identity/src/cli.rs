@@ -104,7 +104,10 @@ impl Cli {
     /// Does what was asked for.
     pub fn run(self) -> Result<(), Error> {
         let clock: Arc<dyn Clock> = match self.clock_file {
-            Some(file) => Arc::new(ShiftedClock(file)),
+            Some(file) => {
+                tracing::warn!(file = %file.display(), "the clock is moved by a file: for tests only");
+                Arc::new(ShiftedClock(file))
+            }
             None => Arc::new(SystemClock),
         };
         match self.command {

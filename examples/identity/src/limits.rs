@@ -16,10 +16,15 @@ pub struct Limit {
 /// The time in which tries are counted, in seconds.
 const WINDOW: Seconds = 15 * MINUTE;
 
-/// Passwords tried for one account.
+/// Passwords tried for one name.
 pub const PASSWORDS: Limit = Limit { name: "password", most: 10 };
-/// Codes asked for by one account: each is five guesses among a million.
+/// Codes asked for by one name: each is five guesses among a million.
 pub const CODES: Limit = Limit { name: "code", most: 5 };
+/// The same for an account by all its names together; who is over it hears what a stranger hears,
+/// because a limit that two names share would tell that they are one account.
+pub const ACCOUNT_PASSWORDS: Limit = Limit { name: "account password", most: 10 };
+/// The same for codes.
+pub const ACCOUNT_CODES: Limit = Limit { name: "account code", most: 5 };
 /// Whatever one address tries without being signed in.
 pub const ADDRESS: Limit = Limit { name: "address", most: 100 };
 /// Refreshes and tickets of one session.
@@ -40,6 +45,15 @@ impl Limit {
         }
         tx.execute("INSERT INTO tries VALUES (?, ?)", params![bucket, now])?;
         Ok(())
+    }
+
+    /// Counts a try, and says whether it may be one.
+    pub fn allows(&self, tx: &Transaction<'_>, whose: &str, now: Seconds) -> Result<bool, Error> {
+        match self.draw(tx, whose, now) {
+            Ok(()) => Ok(true),
+            Err(Error::TooMany(_)) => Ok(false),
+            Err(error) => Err(error),
+        }
     }
 
     /// Forgets the tries of somebody who has shown who it is.

@@ -85,20 +85,24 @@ impl Service {
     /// Signs somebody in with a password; `from` is the address that asks.
     pub fn login(&self, from: &str, user: &str, password: &Secret) -> Result<Pair, Error> {
         let login = Login::parse(user)?;
-        let user = self.store.transact(|tx| {
+        let (user, allowed) = self.store.transact(|tx| {
             let now = self.clock.now();
             limits::ADDRESS.draw(tx, from, now)?;
             limits::PASSWORDS.draw(tx, login.as_str(), now)?;
-            User::find(tx, &login)
+            let user = User::find(tx, &login)?;
+            let allowed =
+                user.as_ref().map(|it| limits::ACCOUNT_PASSWORDS.allows(tx, &it.name, now));
+            Ok((user, allowed.transpose()?.unwrap_or(true)))
         })?;
-        // Outside of the transaction: this is slow on purpose.
-        if !users::is_password(user.as_ref(), password) {
+        // Outside of the transaction: this is slow on purpose, and as slow for whoever is refused.
+        if !users::is_password(user.as_ref(), password) || !allowed {
             return Err(Error::SignIn);
         }
         self.store.transact(|tx| {
             let now = self.clock.now();
             let user = active(tx, &login)?;
             limits::PASSWORDS.forgive(tx, login.as_str())?;
+            limits::ACCOUNT_PASSWORDS.forgive(tx, &user.name)?;
             let (session, refresh) = sessions::begin(tx, &user.name, now)?;
             Ok(Pair { access: self.mint(tx, &session, &user, now)?, refresh })
         })
@@ -138,7 +142,10 @@ impl Service {
             let now = self.clock.now();
             limits::ADDRESS.draw(tx, from, now)?;
             limits::CODES.draw(tx, login.as_str(), now)?;
-            let user = User::find(tx, &login)?;
+            let user = match User::find(tx, &login)? {
+                Some(user) if limits::ACCOUNT_CODES.allows(tx, &user.name, now)? => Some(user),
+                Some(_) | None => None,
+            };
             Ok((codes::ask(tx, &self.pepper, user.as_ref(), now)?, user))
         })?;
         if let Some(User { name, email, disabled: false, .. }) = user {

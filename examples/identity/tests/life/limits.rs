@@ -51,6 +51,35 @@ async fn codes_are_asked_for_five_times_whoever_they_are_for() {
 }
 
 #[tokio::test]
+async fn two_names_of_one_account_are_one_and_do_not_tell() {
+    let world = World::new().await;
+    let try_with = async |user: &str, password: &str| {
+        let shown = json!({ "user": user, "password": password });
+        world.post("/login", shown).await.status
+    };
+    for user in ["alice", "alice@mail.example"] {
+        for _ in 0..5 {
+            assert_eq!(try_with(user, "not-sesame").await, StatusCode::UNAUTHORIZED);
+        }
+    }
+    for user in ["alice", "alice@mail.example"] {
+        assert_eq!(try_with(user, PASSWORD).await, StatusCode::UNAUTHORIZED, "{user}");
+    }
+    world.clock.advance(15 * MINUTE);
+    assert_eq!(try_with("alice", PASSWORD).await, StatusCode::OK);
+    for user in ["alice", "alice@mail.example", "alice@mail.example", "alice", "alice"] {
+        world.code(user).await;
+    }
+    let sent = world.outbox();
+    let asked = world.post("/login/code", json!({ "user": "alice@mail.example" })).await;
+    assert_eq!(asked.status, StatusCode::ACCEPTED, "as if there were a letter");
+    world.clock.advance(15 * MINUTE);
+    // Behind that one, if it had been sent.
+    world.code("alice").await;
+    assert_eq!(world.outbox().lines().count(), sent.lines().count() + 1);
+}
+
+#[tokio::test]
 async fn an_address_behind_the_proxy_is_counted_by_its_own_name() {
     let world = World::new().await;
     let guess = json!({ "challenge": "none", "code": "123456" });
