@@ -4,7 +4,7 @@ use crate::protocol::identity::Signer;
 use parking_lot::Mutex;
 use std::collections::VecDeque;
 
-/// Keys that are remembered; whoever was judged before the oldest of them is judged anew.
+/// Keys that are remembered; whoever was judged before the oldest of them counts as judged with one.
 const RECENT: usize = 256;
 
 /// The keys that went last. Workers look through their own sessions when a key goes: what is
