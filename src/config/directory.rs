@@ -99,6 +99,11 @@ impl Check {
         let ca_file = ca_file.map(|(text, origin)| self.raw.resolve(&text, &origin));
         let passwords = self.passwords(issuers.unwrap_or_default(), from.as_ref());
         let timeout_ms = self.integer("directory.timeout_ms");
+        let concurrency = self.small("directory.concurrency") as usize;
+        let cache_ms = self.integer("directory.cache_ms");
+        let cache_users = self.small("directory.cache_users") as usize;
+        let recheck_ms = self.integer("directory.recheck_ms");
+        let from = from?;
         if timeout_ms >= deadline_ms {
             self.raw.warnings.push(format!(
                 "directory.timeout_ms = {timeout_ms} is not less than auth.deadline_ms = \
@@ -106,11 +111,6 @@ impl Check {
                  as down"
             ));
         }
-        let concurrency = self.small("directory.concurrency") as usize;
-        let cache_ms = self.integer("directory.cache_ms");
-        let cache_users = self.small("directory.cache_users") as usize;
-        let recheck_ms = self.integer("directory.recheck_ms");
-        let from = from?;
         Some(DirectoryConfig {
             from,
             ca_file,

@@ -79,7 +79,11 @@ impl Checked {
         Verification::Pending(Box::pin(async move {
             let user: Box<str> = password.user().into();
             match register.check(password).await {
-                Ok(Standing::Active(profile)) => Ok(rules.login(user, &profile, now)),
+                Ok(Standing::Active(profile)) => {
+                    let login = rules.login(user, &profile, now);
+                    register.heed(&Principal(Arc::clone(&login.identity)), &profile);
+                    Ok(login)
+                }
                 Ok(Standing::Disabled) => Err(Rejection::Revoked),
                 Ok(Standing::Unknown) => Err(Rejection::Password),
                 Err(_) => Err(Rejection::Unavailable),

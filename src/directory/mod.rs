@@ -5,6 +5,7 @@
 //! some at a time in all, and an answer counts for a moment. [`Checked`] is the verifier that
 //! asks.
 
+mod agenda;
 mod cache;
 mod checked;
 mod http;
@@ -15,11 +16,11 @@ mod rounds;
 mod sql;
 #[cfg(test)]
 mod tests;
+pub use agenda::EARLY;
 pub use checked::{Checked, Checks, Passwords};
 pub use http::{BODY_BYTES, HttpDirectory};
 pub use profile::{Profile, ProfileFault};
 pub use register::{Bounds, NEGATIVE_MS, Register};
-pub use rounds::EARLY;
 #[cfg(feature = "sql")]
 pub use sql::{SqlDirectory, SqlFault, SqlSettings};
 

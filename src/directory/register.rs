@@ -3,7 +3,12 @@
 //! Whoever asks waits for one task, which asks, writes the answer down and tells them all. It runs
 //! on the runtime of the server, not on a worker's, and goes on when whoever asked first has left.
 
-use super::{Directory, Outcome, Standing, Unavailable, cache::Cache, rounds::Early};
+use super::{
+    Directory, Outcome, Profile, Standing, Unavailable,
+    agenda::{Agenda, EARLY},
+    cache::Cache,
+    rounds::Round,
+};
 use crate::{
     protocol::{
         credential::Password,
@@ -75,10 +80,12 @@ pub(super) struct Shared {
     /// Where questions run: the server's, from its first upkeep on.
     runtime: Mutex<Option<Handle>>,
     pub(super) tally: Tally,
-    /// Users whose next look an answer has hastened.
-    pub(super) early: Mutex<Early>,
-    /// There is one more of them.
+    /// Users whose next look an answer has hastened. A leaf, too.
+    pub(super) agenda: Mutex<Agenda>,
+    /// It has changed.
     pub(super) hastened: Notify,
+    /// How far the usual looks are: a reload goes on with them. A leaf, too.
+    pub(super) round: Mutex<Option<Round>>,
 }
 
 /// What is known, and what is asked for now.
@@ -116,8 +123,9 @@ impl Register {
                 book: Mutex::new(book),
                 runtime: Mutex::default(),
                 tally: Tally::default(),
-                early: Mutex::default(),
+                agenda: Mutex::new(Agenda::new(EARLY)),
                 hastened: Notify::new(),
+                round: Mutex::default(),
             }),
         }
     }
@@ -129,11 +137,22 @@ impl Register {
 
     /// What an answer of a moment ago says.
     pub fn known(&self, user: &Principal) -> Option<Standing> {
-        let standing = self.shared.book.lock().cache.get(user, Instant::now());
-        if standing.is_some() {
-            self.shared.tally.cached.fetch_add(1, Relaxed);
+        let now = Instant::now();
+        let standing = self.shared.book.lock().cache.get(user, now)?;
+        self.shared.tally.cached.fetch_add(1, Relaxed);
+        if let Standing::Active(profile) = &standing {
+            self.heed(user, profile);
         }
-        standing
+        Some(standing)
+    }
+
+    /// Looks at a user who comes in with a profile as soon as that wants it, or sooner.
+    pub(super) fn heed(&self, user: &Principal, profile: &Profile) {
+        if let Some(every) = self.shared.own_time(profile)
+            && self.shared.agenda.lock().set_sooner(user, Instant::now(), every)
+        {
+            self.shared.hastened.notify_one();
+        }
     }
 
     /// Asks, unless somebody does already or an answer of a moment ago says it.
@@ -196,9 +215,13 @@ impl Register {
     /// Takes part in the question about a user, and begins one if there is none.
     fn join(&self, user: Principal) -> Result<Joined, Unavailable> {
         let runtime = self.runtime()?;
+        if let Some(standing) = self.known(&user) {
+            return Ok(Joined::Known(standing));
+        }
         let shared = &self.shared;
         let (sender, answer) = {
             let mut book = shared.book.lock();
+            // Once more, under the lock: the answer may have come in between.
             if let Some(standing) = book.cache.get(&user, Instant::now()) {
                 shared.tally.cached.fetch_add(1, Relaxed);
                 return Ok(Joined::Known(standing));
@@ -287,25 +310,40 @@ impl Shared {
 
     /// Keeps an answer, and when it wants to be asked again.
     fn write_down(&self, user: &Principal, outcome: &Outcome, asked: Instant) {
-        let Bounds { cache_ms, recheck_ms, .. } = self.bounds;
-        let (standing, life_ms) = match outcome {
+        let cache = Duration::from_millis(self.bounds.cache_ms);
+        let (standing, life) = match outcome {
+            // What was due stays so.
             Err(_) => return,
             Ok(standing @ (Standing::Disabled | Standing::Unknown)) => {
-                (standing, cache_ms.min(NEGATIVE_MS))
+                (standing, cache.min(Duration::from_millis(NEGATIVE_MS)))
             }
-            Ok(standing @ Standing::Active(profile)) => match profile.next_ms() {
-                Some(next_ms) if recheck_ms == 0 || next_ms < recheck_ms => {
-                    let due = Instant::now() + Duration::from_millis(next_ms);
-                    if self.early.lock().push(user.clone(), due) {
-                        self.hastened.notify_one();
-                    }
-                    (standing, cache_ms.min(next_ms))
-                }
-                Some(_) | None => (standing, cache_ms),
-            },
+            Ok(standing @ Standing::Active(profile)) => {
+                let own = self.own_time(profile);
+                self.date(user, own);
+                (standing, own.map_or(cache, |own| cache.min(own)))
+            }
         };
-        let life = Duration::from_millis(life_ms);
         self.book.lock().cache.put(user.clone(), standing.clone(), asked, life);
+    }
+
+    /// The time to the next look that a profile wants, if that is sooner than usual.
+    fn own_time(&self, profile: &Profile) -> Option<Duration> {
+        let usual_ms = self.bounds.recheck_ms;
+        let own_ms = profile.next_ms().filter(|own_ms| usual_ms == 0 || *own_ms < usual_ms);
+        own_ms.map(Duration::from_millis)
+    }
+
+    /// The newest answer alone says when the next look is due.
+    fn date(&self, user: &Principal, own: Option<Duration>) {
+        let mut agenda = self.agenda.lock();
+        match own {
+            None => agenda.forget(user),
+            Some(own) => {
+                if agenda.set(user, Instant::now(), own) {
+                    self.hastened.notify_one();
+                }
+            }
+        }
     }
 }
 

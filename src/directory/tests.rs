@@ -465,6 +465,146 @@ async fn an_answer_can_ask_to_be_asked_again_soon() {
     looks.abort();
 }
 
+/// As often as time and the runtime let it in so many seconds.
+async fn pass(seconds: u64) {
+    for _ in 0..seconds {
+        time::advance(Duration::from_secs(1)).await;
+        settle().await;
+    }
+}
+
+fn every(ms: u64) -> Outcome {
+    with(|profile| profile.recheck_ms = Some(ms))
+}
+
+fn looking(register: &Register, house: &Arc<Full>) -> tokio::task::JoinHandle<()> {
+    tokio::spawn(rounds::run(register.clone(), Arc::clone(house) as _))
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_look_that_fails_comes_again_and_many_answers_are_one_time() {
+    let book = Arc::new(Book::default());
+    book.say("ann", every(1_000));
+    let register = register(&book, NO_CACHE);
+    let (house, mut put_out) = full(["ann".to_owned()]);
+    let _looks = looking(&register, &house);
+    for _ in 0..15 {
+        assert!(register.ask(user("ann")).await.is_ok());
+    }
+    settle().await;
+    pass(5).await;
+    assert_eq!(book.asked(), 15 + 5);
+    book.say("ann", down());
+    pass(5).await;
+    assert_eq!(book.asked(), 15 + 10);
+    book.say("ann", Ok(Standing::Disabled));
+    pass(1).await;
+    assert_eq!(put_out.try_recv().expect("out"), "ann");
+    // Nobody is asked about who is gone, also with an answer that comes late.
+    pass(700).await;
+    assert_eq!(book.asked(), 15 + 11);
+    assert!(!register.shared.agenda.lock().is_due_by(&user("ann"), Instant::now() + LONG));
+}
+
+const LONG: Duration = Duration::from_secs(1 << 30);
+
+#[tokio::test(start_paused = true)]
+async fn a_reload_in_the_middle_of_a_look_forgets_nobody() {
+    for recheck_ms in [0, 600_000] {
+        let book = Arc::new(Book::held());
+        book.say("ann", every(1_000));
+        let register = register(&book, Bounds { concurrency: 1, recheck_ms, ..NO_CACHE });
+        let (house, _put_out) = full(Vec::new());
+        let mut looks = looking(&register, &house);
+        settle().await;
+        book.let_go(1);
+        assert!(register.ask(user("ann")).await.is_ok());
+        house.users.lock().push(user("ann"));
+        for n in 0..5 {
+            pass(1).await;
+            assert_eq!(book.asked(), 2 + n, "one is under way");
+            looks.abort();
+            settle().await;
+            looks = looking(&register, &house);
+            settle().await;
+            // The question that nobody waits for ends with its time, or with an answer.
+            book.let_go(1);
+            settle().await;
+        }
+        looks.abort();
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_was_here_before_the_register_is_looked_at_within_a_minute() {
+    for recheck_ms in [0, 30_000, 60_000, 3_600_000] {
+        let book = Arc::new(Book::default());
+        let names: Vec<_> = (0..60).map(|n| n.to_string()).collect();
+        for name in &names {
+            book.say(name, active());
+        }
+        book.say("7", every(1_000));
+        let register = register(&book, Bounds { recheck_ms, ..NO_CACHE });
+        let (house, _put_out) = full(names);
+        let _looks = looking(&register, &house);
+        settle().await;
+        assert!(book.asked() <= 6, "all at once");
+        pass(61).await;
+        let heard: std::collections::HashSet<_> = book.asked.lock().iter().cloned().collect();
+        assert_eq!(heard.len(), 60);
+        let count = || book.asked.lock().iter().filter(|it| *it == "7").count();
+        let before = count();
+        pass(10).await;
+        assert_eq!(count(), before + 10);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_answer_to_a_password_hastens_the_next_look() {
+    let book = Arc::new(Book::default());
+    let profile = |profile: &mut Profile| {
+        (profile.subject, profile.recheck_ms) = (Some("42".into()), Some(2_000));
+    };
+    book.say("ann:right", with(profile));
+    book.say("42", every(2_000));
+    let register = register(&book, NO_CACHE);
+    let (house, mut put_out) = full(Vec::new());
+    let _looks = looking(&register, &house);
+    let shown = Credential::Password(Password::new("ann", "right"));
+    let login = judged(&checked(&register), shown).await.expect("a login");
+    house.users.lock().push(Principal(Arc::clone(&login.identity)));
+    settle().await;
+    pass(1).await;
+    assert_eq!(book.asked(), 1);
+    pass(1).await;
+    assert_eq!(*book.asked.lock(), ["ann:right", "42"]);
+    book.say("42", Ok(Standing::Disabled));
+    pass(2).await;
+    assert_eq!(put_out.try_recv().expect("out"), "42");
+}
+
+#[tokio::test(start_paused = true)]
+async fn reloads_do_not_make_the_rounds_longer() {
+    let book = Arc::new(Book::default());
+    let names: Vec<_> = (0..100).map(|n| n.to_string()).collect();
+    for name in &names {
+        book.say(name, active());
+    }
+    let register = register(&book, Bounds { recheck_ms: 60_000, ..NO_CACHE });
+    let (house, _put_out) = full(names);
+    for _ in 0..60 {
+        let looks = looking(&register, &house);
+        pass(1).await;
+        looks.abort();
+        settle().await;
+    }
+    let mut heard = book.asked.lock().clone();
+    assert!((100..=120).contains(&heard.len()), "{}", heard.len());
+    heard.sort();
+    heard.dedup();
+    assert_eq!(heard.len(), 100);
+}
+
 #[test]
 fn answers_are_read_strictly() {
     let subject = "x".repeat(255);

@@ -4,7 +4,7 @@ use crate::{
     WORKERS,
     backend::{Backend, Mood},
     checks, host,
-    support::{Peer, peer::auth, soon},
+    support::{Peer, peer::auth, soon, token},
 };
 use serde_json::json;
 use vestibule::directory::Bounds;
@@ -107,6 +107,28 @@ async fn an_answer_can_shorten_the_time_to_the_next_look() {
     backend.disable("ann");
     ann.closed(4410, "revoked", "sign_in").await;
     assert_eq!(backend.asked(), 3);
+    host.stop().await;
+}
+
+#[tokio::test]
+async fn a_time_that_an_answer_set_outlasts_an_outage_and_is_one_however_many_answers() {
+    let backend = Backend::start().await;
+    backend.say("ann", json!({"status": "active", "recheck_ms": 1_000}));
+    let bounds = Bounds { recheck_ms: 0, cache_ms: 0, ..OFTEN };
+    let host = host(1, &checks(&backend, bounds), |_| {});
+    let mut ann = host.enter("ann").await;
+    for _ in 0..15 {
+        ann.sign_in(&token::token("ann")).await;
+    }
+    let began = tokio::time::Instant::now();
+    let asked = backend.asked();
+    backend.was_asked(asked + 1).await;
+    backend.mood(Mood::Says("<html>"));
+    backend.was_asked(asked + 3).await;
+    backend.mood(Mood::Good);
+    assert!(began.elapsed().as_millis() > 2_500, "three looks, a second apart");
+    backend.disable("ann");
+    ann.closed(4410, "revoked", "sign_in").await;
     host.stop().await;
 }
 
