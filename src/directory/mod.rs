@@ -12,6 +12,7 @@ mod http;
 mod profile;
 mod register;
 mod rounds;
+mod seats;
 #[cfg(feature = "sql")]
 mod sql;
 #[cfg(test)]
@@ -21,6 +22,7 @@ pub use checked::{Checked, Checks, Passwords};
 pub use http::{BODY_BYTES, HttpDirectory};
 pub use profile::{Profile, ProfileFault};
 pub use register::{Bounds, NEGATIVE_MS, Register};
+pub use seats::{PASSWORD_SHARE, PASSWORDS};
 #[cfg(feature = "sql")]
 pub use sql::{SqlDirectory, SqlFault, SqlSettings};
 

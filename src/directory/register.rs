@@ -8,6 +8,7 @@ use super::{
     agenda::{Agenda, EARLY},
     cache::Cache,
     rounds::Round,
+    seats::{PASSWORDS, password_seats},
 };
 use crate::{
     protocol::{
@@ -41,7 +42,7 @@ pub const NEGATIVE_MS: u64 = 1_000;
 pub struct Bounds {
     /// For one question, in milliseconds.
     pub timeout_ms: u64,
-    /// Questions at a time; at least 1.
+    /// Questions at a time, passwords not counted; at least 1.
     pub concurrency: usize,
     /// How long an answer counts, in milliseconds; 0 asks each time.
     pub cache_ms: u64,
@@ -75,6 +76,9 @@ pub(super) struct Shared {
     pub(super) bounds: Bounds,
     /// The places of questions, in the order in which they were asked for.
     seats: Semaphore,
+    /// Those of passwords: a flood of guesses keeps no token waiting.
+    password_seats: Semaphore,
+    passwords: Semaphore,
     /// A leaf: nothing else is locked under it, and nothing waits.
     book: Mutex<Book>,
     /// Where questions run: the server's, from its first upkeep on.
@@ -120,6 +124,8 @@ impl Register {
                 directory,
                 bounds,
                 seats,
+                password_seats: Semaphore::new(password_seats(bounds.concurrency)),
+                passwords: Semaphore::new(PASSWORDS),
                 book: Mutex::new(book),
                 runtime: Mutex::default(),
                 tally: Tally::default(),
@@ -173,15 +179,21 @@ impl Register {
     /// Judges a user and a password. Nothing of it is kept or shared.
     ///
     /// # Errors
-    /// [`Unavailable`].
+    /// [`Unavailable`], at once where [`PASSWORDS`] are judged or wait.
     pub async fn check(&self, password: Password) -> Outcome {
         let (mut tell, told) = oneshot::channel();
         let shared = Arc::clone(&self.shared);
         self.runtime()?.spawn(async move {
+            // Not the directory's failure: the log says nothing of an outage.
+            let Ok(_inside) = shared.passwords.try_acquire() else {
+                shared.tally.failed.fetch_add(1, Relaxed);
+                let _ = tell.send(Err(Unavailable::new("too many passwords wait")));
+                return;
+            };
             let seat = tokio::select! {
                 biased;
                 () = tell.closed() => return,
-                seat = shared.seats.acquire() => seat,
+                seat = shared.password_seats.acquire() => seat,
             };
             let outcome = shared.within(seat.ok(), shared.directory.check(password)).await;
             // Whoever asked may have left.
@@ -192,8 +204,9 @@ impl Register {
 
     /// What is counted.
     pub fn figures(&self) -> DirectoryFigures {
-        let Shared { tally, seats, bounds, .. } = &*self.shared;
-        let free = seats.available_permits();
+        let Shared { tally, seats, password_seats: apart, bounds, .. } = &*self.shared;
+        let all = bounds.concurrency.saturating_add(password_seats(bounds.concurrency));
+        let free = seats.available_permits() + apart.available_permits();
         DirectoryFigures {
             active: tally.active.load(Relaxed),
             disabled: tally.disabled.load(Relaxed),
@@ -201,7 +214,7 @@ impl Register {
             failed: tally.failed.load(Relaxed),
             cached: tally.cached.load(Relaxed),
             shared: tally.joined.load(Relaxed),
-            running: bounds.concurrency.saturating_sub(free) as u64,
+            running: all.saturating_sub(free) as u64,
             rechecked: tally.rechecked.load(Relaxed),
             revoked: tally.revoked.load(Relaxed),
         }

@@ -203,7 +203,7 @@ async fn a_question_that_hangs_ends_and_frees_its_place() {
     let register = register(&book, Bounds { concurrency: 1, ..NO_CACHE });
     let began = Instant::now();
     let one = register.ask(user("ann"));
-    let other = register.check(Password::new("ann", "secret"));
+    let other = register.ask(user("bob"));
     let (one, other) = tokio::join!(one, other);
     assert!(one.is_err() && other.is_err());
     assert_eq!(began.elapsed().as_secs(), 10, "one after the other");
@@ -211,6 +211,43 @@ async fn a_question_that_hangs_ends_and_frees_its_place() {
     book.let_go(1);
     assert_eq!(register.ask(user("ann")).await, active());
     assert_eq!((register.figures().failed, register.figures().running), (2, 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn passwords_keep_no_token_waiting() {
+    let book = Arc::new(Book::held());
+    book.say("ann", active());
+    let register = register(&book, Bounds { concurrency: 8, ..NO_CACHE });
+    let guess = |number: usize| {
+        let register = register.clone();
+        let password = Password::new("ann", format!("guess {number}"));
+        tokio::spawn(async move { register.check(password).await })
+    };
+    let mut guesses: Vec<_> = (0..PASSWORDS).map(guess).collect();
+    settle().await;
+    assert_eq!((book.asked(), register.figures().running), (8 / PASSWORD_SHARE, 2));
+    // Beyond those that may wait there is no answer, at once.
+    let began = Instant::now();
+    assert!(guess(PASSWORDS).await.expect("no panic").is_err());
+    assert_eq!((began.elapsed(), register.figures().failed), (Duration::ZERO, 1));
+    let asked: Vec<_> = (0..8)
+        .map(|number| {
+            let register = register.clone();
+            tokio::spawn(async move { register.ask(user(&format!("user {number}"))).await })
+        })
+        .collect();
+    settle().await;
+    assert_eq!((book.asked(), register.figures().running), (2 + 8, 10), "none waits");
+    // Who has left waits no more, and the next one does.
+    guesses.pop().expect("one").abort();
+    settle().await;
+    guesses.push(guess(PASSWORDS));
+    settle().await;
+    book.let_go(8 + PASSWORDS);
+    for one in asked.into_iter().chain(guesses) {
+        assert_eq!(one.await.expect("no panic"), Ok(Standing::Unknown));
+    }
+    assert_eq!(register.figures().running, 0);
 }
 
 #[tokio::test(start_paused = true)]

@@ -7,7 +7,7 @@ use crate::{
     database::{Folder, Postgres},
 };
 use serde_json::{Value, json};
-use std::{path::PathBuf, sync::Arc};
+use std::{path::PathBuf, sync::Arc, time::Duration};
 use vestibule::{
     directory::{
         Bounds, Checks, Directory, HttpDirectory, Outcome, Profile, SqlDirectory, SqlFault,
@@ -357,6 +357,99 @@ async fn a_query_that_takes_for_ever_ends() {
 }
 
 #[tokio::test]
+async fn a_query_that_hangs_takes_no_more_connections_than_are_its() {
+    const CONNECTIONS: usize = 4;
+    let postgres = Postgres::start();
+    postgres.execute(PG_TABLE);
+    postgres.execute(&insert(&ANN));
+    let login = |name: &str| {
+        let mut config: tokio_postgres::Config = postgres.dsn().parse().expect("a DSN");
+        config.application_name(name);
+        async move {
+            let (client, connection) = config.connect(tokio_postgres::NoTls).await.expect("in");
+            tokio::spawn(connection);
+            client
+        }
+    };
+    let (locker, watcher) = (login("locker").await, login("watcher").await);
+    let settings = SqlSettings {
+        dsn: &postgres.dsn(),
+        query: QUERY,
+        password_query: None,
+        own_authorities: false,
+        connections: CONNECTIONS,
+        timeout_ms: 60_000,
+    };
+    let directory = SqlDirectory::new(&settings, Trust::nobody).expect("a directory");
+    let lock = "begin; lock table users in access exclusive mode";
+    locker.batch_execute(lock).await.expect("locked");
+    let count = "select count(*) from pg_stat_activity where application_name = 'vestibule'";
+    let mut most = 0;
+    for _ in 0..10 {
+        let all = (0..CONNECTIONS)
+            .map(|_| tokio::time::timeout(Duration::from_millis(100), of_app(&directory, "42")));
+        for outcome in futures_util::future::join_all(all).await {
+            assert!(outcome.is_err(), "the table is locked");
+        }
+        let now: i64 = watcher.query_one(count, &[]).await.expect("a count").get(0);
+        most = most.max(now);
+    }
+    assert!((1..=CONNECTIONS as i64 + 1).contains(&most), "{most} connections");
+    locker.batch_execute("rollback").await.expect("free");
+    assert!(matches!(of_app(&directory, "42").await, Ok(Standing::Active(_))));
+    let told = sql(
+        &postgres.dsn(),
+        "select current_setting('statement_timeout') = '10s' as active \
+        where $1 <> ''",
+    );
+    assert!(matches!(of_app(&told, "42").await, Ok(Standing::Active(_))), "the server knows");
+    let many = "select true as active from generate_series(1, 1000000000) n where $1 <> ''";
+    assert!(of_app(&sql(&postgres.dsn(), many), "42").await.is_err(), "several");
+}
+
+#[tokio::test]
+async fn who_has_no_password_of_use_is_nobody() {
+    let file = File::new();
+    let postgres = Postgres::start();
+    for dsn in [file.dsn(), postgres.dsn()] {
+        for hash in ["null", "'!'", "''", "'md5$a$b'", "cast(null as varchar(9))"] {
+            let query = format!("select 1 as active, {hash} as password_hash where $1 = 'ann'");
+            let settings = SqlSettings {
+                dsn: &dsn,
+                query: QUERY,
+                password_query: Some(&query),
+                own_authorities: false,
+                connections: 1,
+                timeout_ms: 10_000,
+            };
+            let directory = SqlDirectory::new(&settings, Trust::nobody).expect("a directory");
+            for name in ["ann", "nobody"] {
+                let said = check(&directory, name, "sesame").await;
+                assert_eq!(said, Ok(Standing::Unknown), "{name} with {hash}");
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_parameter_that_nothing_is_bound_to_is_an_outage() {
+    let mut file = File::new();
+    file.keep(&ANN);
+    for query in [
+        "select active from users where id = $1::int",
+        "select active from users where id = $1 and issuer = :issuer",
+        "select active from users where id = ?1",
+        "select active from users where id = $2::text and $1 <> ''",
+    ] {
+        let why = of_app(&sql(&file.dsn(), query), "42").await.expect_err(query).to_string();
+        assert!(why.contains("parameter"), "{why}");
+    }
+    let cast = "select active from users where cast(id as text) = $1";
+    assert!(matches!(of_app(&sql(&file.dsn(), cast), "42").await, Ok(Standing::Active(_))));
+    assert_eq!(of_app(&sql(&file.dsn(), cast), "042").await, Ok(Standing::Unknown));
+}
+
+#[tokio::test]
 async fn a_line_that_leaves_the_machine_is_encrypted() {
     // Whether authorities are asked for says whether it would be.
     let encrypts = |dsn: &str| match try_sql(dsn, QUERY) {
@@ -369,7 +462,11 @@ async fn a_line_that_leaves_the_machine_is_encrypted() {
         "postgres://u:p@192.0.2.1/app",
         "postgres://u:p@localhost,db.example/app",
         "postgres://u:p@localhost/app?sslmode=require",
-        "postgres://u:p@localhost/app?sslmode=prefer",
+        // An address goes before a name, and a password is none of the options.
+        "postgres://u:p@localhost/app?hostaddr=192.0.2.1",
+        "postgres://u:sslmode=disable@db.example/app",
+        "postgres://u:p?sslmode=disable@db.example/app",
+        "postgres://u:p?sslmode=prefer@db.example/app",
     ] {
         assert!(encrypts(dsn), "{dsn}");
     }
@@ -379,6 +476,7 @@ async fn a_line_that_leaves_the_machine_is_encrypted() {
         "postgres://u:p@[::1]/app",
         "postgres://u:p@%2Frun%2Fpostgresql/app",
         "postgres://u:p@db.example/app?sslmode=disable",
+        "postgres://u:p@db.example/app?hostaddr=127.0.0.1",
     ] {
         assert!(!encrypts(dsn), "{dsn}");
     }
@@ -387,6 +485,8 @@ async fn a_line_that_leaves_the_machine_is_encrypted() {
         ("postgres://u:sesame@db:many/app", SqlFault::Postgres),
         ("postgres://", SqlFault::Postgres),
         ("postgres://u:sesame@db/app?sslmode=verify-full", SqlFault::Postgres),
+        ("postgres://u:sesame@localhost/app?sslmode=prefer", SqlFault::Prefer),
+        ("postgres://u:sesame@db/app?connect_timeout=3&sslmode=prefer", SqlFault::Prefer),
         ("sqlite:relative.db", SqlFault::Path),
         ("sqlite://relative.db", SqlFault::Path),
         ("sqlite::memory:", SqlFault::Path),

@@ -15,7 +15,8 @@ use hash::Judge;
 use postgres::Postgres;
 use record::{Account, Record};
 use sqlite::Sqlite;
-use std::{fmt, sync::Arc};
+use std::{fmt, sync::Arc, time::Duration};
+use tokio::time::Instant;
 
 /// What a directory in a database is made of.
 pub struct SqlSettings<'a> {
@@ -27,7 +28,8 @@ pub struct SqlSettings<'a> {
     pub password_query: Option<&'a str>,
     /// Whether certificates are checked against authorities of one's own.
     pub own_authorities: bool,
-    /// Connections that are kept.
+    /// Connections that are kept, and questions about users at a time; passwords have connections
+    /// of their own beside them, one for each [`PASSWORD_SHARE`](super::PASSWORD_SHARE) of these.
     pub connections: usize,
     /// How long one question may take, in milliseconds.
     pub timeout_ms: u64,
@@ -43,6 +45,8 @@ struct Parts {
     query: Query,
     password_query: Option<Query>,
     judge: Judge,
+    /// For a query and a hash together.
+    patience: Duration,
 }
 
 enum Database {
@@ -72,6 +76,8 @@ pub enum SqlFault {
     Scheme,
     /// A `postgres://` that cannot be read.
     Postgres,
+    /// `sslmode=prefer`: whoever sits on the line could have it stay in the clear.
+    Prefer,
     /// No absolute path behind `sqlite:`.
     Path,
     /// No authority can vouch for the server.
@@ -84,8 +90,12 @@ impl fmt::Display for SqlFault {
             Self::Scheme => f.write_str("`dsn` begins with \"postgres://\" or \"sqlite:\""),
             Self::Postgres => f.write_str(
                 "`dsn` cannot be read: write \"postgres://user:password@host:port/database\", with \
-                 %XX for what is special in the password; `sslmode` is disable, prefer or require, \
-                 and a certificate is always checked",
+                 %XX for what is special in the password; `sslmode` is require (a certificate is \
+                 always checked) or disable",
+            ),
+            Self::Prefer => f.write_str(
+                "`dsn` says sslmode=prefer, which stays in the clear if anybody on the line wants it \
+                 to: write sslmode=require (a certificate is always checked) or sslmode=disable",
             ),
             Self::Path => f.write_str("`dsn` takes an absolute path behind \"sqlite:\""),
             Self::Trust(fault) => write!(f, "{fault}"),
@@ -118,7 +128,8 @@ impl SqlDirectory {
         };
         let query = Query::new(settings.query);
         let password_query = settings.password_query.map(Query::new);
-        let parts = Parts { database, query, password_query, judge: Judge::default() };
+        let patience = Duration::from_millis(settings.timeout_ms);
+        let parts = Parts { database, query, password_query, judge: Judge::default(), patience };
         Ok(Self { parts: Arc::new(parts) })
     }
 }
@@ -144,13 +155,16 @@ impl Parts {
     }
 
     async fn check(&self, query: &Query, password: Password) -> Outcome {
+        let deadline = Instant::now() + self.patience;
+        // Its connection is given back before the hash is computed.
         let account = self.find(query, [password.user(), ""]).await?;
-        let hash = account.as_ref().and_then(|account| account.hash.as_deref());
-        if account.is_some() && hash.is_none() {
-            return Err(Unavailable::new("the column `password_hash` is missing or null"));
+        if account.as_ref().is_some_and(|account| !account.has_hash) {
+            self.judge.complain("the password query has no column `password_hash`");
         }
-        // Nobody's password takes as long as somebody's: the time must not tell who exists.
-        let right = self.judge.is_right(hash, &password).await?;
+        // Nobody's password takes as long as somebody's, and the word is the same for whoever has
+        // none of use: neither must tell who exists.
+        let hash = account.as_ref().and_then(|account| account.hash.as_deref());
+        let right = self.judge.is_right(hash, &password, deadline).await?;
         Ok(account.filter(|_| right).map_or(Standing::Unknown, Account::into_standing))
     }
 }

@@ -5,22 +5,51 @@ use super::{
     record::{Cell, Record},
     tls::Encrypt,
 };
-use crate::fetch::{Trust, TrustFault};
+use crate::{
+    directory::seats::password_seats,
+    fetch::{Trust, TrustFault},
+};
+use futures_util::TryStreamExt;
 use parking_lot::Mutex;
-use std::{error::Error, net::IpAddr, time::Duration};
+use std::{
+    error::Error,
+    net::IpAddr,
+    pin::pin,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering::Relaxed},
+    },
+    time::Duration,
+};
+use tokio::{
+    runtime::Handle,
+    sync::{OwnedSemaphorePermit, Semaphore},
+    task::JoinHandle,
+    time::timeout,
+};
 use tokio_postgres::{
     Client, Config, Row,
     config::{Host, SslMode},
+    error::SqlState,
     types::{FromSql, ToSql, Type},
 };
+
+/// How long a question that was given up may take to end on the server, in milliseconds; then its
+/// line is cut.
+const CANCEL_MS: u64 = 1_000;
 
 /// A server, and connections to it that nobody uses now.
 pub(super) struct Postgres {
     config: Config,
     encrypt: Encrypt,
-    idle: Mutex<Vec<Client>>,
+    idle: Mutex<Vec<Line>>,
     /// The most of them.
     kept: usize,
+    /// One for each connection that is in use, until the server is done with it.
+    places: Arc<Semaphore>,
+    /// Whether the server refuses to be told how long a statement may take: some poolers do.
+    untold: AtomicBool,
+    timeout_ms: u64,
 }
 
 impl Postgres {
@@ -32,17 +61,31 @@ impl Postgres {
         if config.get_hosts().is_empty() {
             return Err(SqlFault::Postgres);
         }
-        // Nothing falls back to a line in the clear because somebody on the way wants it to.
-        if !settings.dsn.contains("sslmode=") {
-            let here = config.get_hosts().iter().all(is_here) && !settings.own_authorities;
+        if config.get_ssl_mode() == SslMode::Prefer {
+            if says_prefer(settings.dsn) {
+                return Err(SqlFault::Prefer);
+            }
+            // Nothing was said. Nothing stays in the clear because somebody on the way wants it to.
+            let here = is_here(&config) && !settings.own_authorities;
             config.ssl_mode(if here { SslMode::Disable } else { SslMode::Require });
         }
         config.connect_timeout(Duration::from_millis(settings.timeout_ms));
+        config.tcp_user_timeout(Duration::from_millis(settings.timeout_ms));
         config.application_name("vestibule");
         let plain = config.get_ssl_mode() == SslMode::Disable;
         let trust = if plain { Trust::nobody() } else { trust() };
         let encrypt = Encrypt::new(trust.map_err(SqlFault::Trust)?);
-        Ok(Self { config, encrypt, idle: Mutex::default(), kept: settings.connections })
+        let passwords = settings.password_query.map_or(0, |_| password_seats(settings.connections));
+        let places = settings.connections.saturating_add(passwords);
+        Ok(Self {
+            config,
+            encrypt,
+            idle: Mutex::default(),
+            kept: settings.connections,
+            places: Arc::new(Semaphore::new(places.clamp(1, Semaphore::MAX_PERMITS))),
+            untold: AtomicBool::new(false),
+            timeout_ms: settings.timeout_ms,
+        })
     }
 
     pub(super) async fn find(
@@ -50,58 +93,119 @@ impl Postgres {
         query: &Query,
         values: [&str; 2],
     ) -> Result<Found, Unavailable> {
+        let place = Arc::clone(&self.places).acquire_owned().await;
+        let place = Arc::new(place.map_err(|why| Unavailable::new(why.to_string()))?);
         // A connection that was kept may have broken since: then another one is made, once.
         let idle = self.idle.lock().pop();
-        if let Some(client) = idle.filter(|client| !client.is_closed()) {
-            match ask(&client, query, values).await {
-                Err(_) if client.is_closed() => {}
-                answer => return self.settle(client, answer),
+        if let Some(mut line) = idle.filter(|line| !line.client.is_closed()) {
+            match line.ask(&place, query, values).await {
+                Err(_) if line.client.is_closed() => {}
+                answer => return self.settle(line, answer),
             }
         }
-        let client = self.connect().await?;
-        let answer = ask(&client, query, values).await;
-        self.settle(client, answer)
+        let mut line = self.connect().await?;
+        let answer = line.ask(&place, query, values).await;
+        self.settle(line, answer)
     }
 
-    async fn connect(&self) -> Result<Client, Unavailable> {
-        let made = self.config.connect(self.encrypt.clone()).await;
-        let (client, connection) = made.map_err(|why| unavailable(&why))?;
-        // It ends with its client.
-        tokio::spawn(async move {
+    async fn connect(&self) -> Result<Line, Unavailable> {
+        if !self.untold.load(Relaxed) {
+            let mut config = self.config.clone();
+            // Ours first: what the DSN says holds.
+            let own = config.get_options().unwrap_or_default();
+            let options = format!("-c statement_timeout={} {own}", self.timeout_ms);
+            config.options(options.trim_end());
+            match self.line(&config).await {
+                Err(why) if why.code() == Some(&SqlState::PROTOCOL_VIOLATION) => {
+                    tracing::debug!(why = words(&why), "the directory takes no options");
+                    self.untold.store(true, Relaxed);
+                }
+                made => return made.map_err(|why| unavailable(&why)),
+            }
+        }
+        self.line(&self.config).await.map_err(|why| unavailable(&why))
+    }
+
+    async fn line(&self, config: &Config) -> Result<Line, tokio_postgres::Error> {
+        let (client, connection) = config.connect(self.encrypt.clone()).await?;
+        // It ends with its client, behind the answer that is under way.
+        let task = tokio::spawn(async move {
             if let Err(why) = connection.await {
                 tracing::debug!(why = words(&why), "a connection to the directory ended");
             }
         });
-        Ok(client)
+        Ok(Line { client, task: Some(task), encrypt: self.encrypt.clone(), place: None })
     }
 
     /// Keeps the connection for the next question.
     fn settle(
         &self,
-        client: Client,
+        mut line: Line,
         answer: Result<Found, tokio_postgres::Error>,
     ) -> Result<Found, Unavailable> {
-        let mut idle = self.idle.lock();
-        if idle.len() < self.kept && !client.is_closed() {
-            idle.push(client);
+        // Behind several rows there may be millions: those are given up with the line.
+        if !matches!(answer, Ok(Found::Several)) {
+            line.place = None;
+            let mut idle = self.idle.lock();
+            if idle.len() < self.kept && !line.client.is_closed() {
+                idle.push(line);
+            }
         }
         answer.map_err(|why| unavailable(&why))
     }
 }
 
-async fn ask(
-    client: &Client,
-    query: &Query,
-    values: [&str; 2],
-) -> Result<Found, tokio_postgres::Error> {
-    let [subject, issuer] = &values;
-    let values: [(&(dyn ToSql + Sync), Type); 2] = [(subject, Type::TEXT), (issuer, Type::TEXT)];
-    let used = values.get(..query.parameters).unwrap_or(&values);
-    let rows = client.query_typed(&query.text, used).await?;
-    match rows.as_slice() {
-        [] => Ok(Found::Nobody),
-        [one] => record(one).map(Found::One),
-        [_, _, ..] => Ok(Found::Several),
+/// A connection. Dropped in the middle of a question it has the server stop, and is cut.
+struct Line {
+    client: Client,
+    /// What moves its bytes.
+    task: Option<JoinHandle<()>>,
+    encrypt: Encrypt,
+    /// That of the question that is under way.
+    place: Option<Arc<OwnedSemaphorePermit>>,
+}
+
+impl Line {
+    async fn ask(
+        &mut self,
+        place: &Arc<OwnedSemaphorePermit>,
+        query: &Query,
+        values: [&str; 2],
+    ) -> Result<Found, tokio_postgres::Error> {
+        self.place = Some(Arc::clone(place));
+        let [subject, issuer] = &values;
+        let values: [&(dyn ToSql + Sync); 2] = [subject, issuer];
+        let used = values.into_iter().take(query.parameters).map(|value| (value, Type::TEXT));
+        let mut rows = pin!(self.client.query_typed_raw(&query.text, used).await?);
+        let Some(one) = rows.try_next().await? else { return Ok(Found::Nobody) };
+        let record = record(&one)?;
+        Ok(if rows.try_next().await?.is_some() { Found::Several } else { Found::One(record) })
+    }
+}
+
+impl Drop for Line {
+    fn drop(&mut self) {
+        let (Some(mut task), Some(place)) = (self.task.take(), self.place.take()) else { return };
+        if self.client.is_closed() {
+            return;
+        }
+        let Ok(runtime) = Handle::try_current() else { return task.abort() };
+        let (cancel, encrypt) = (self.client.cancel_token(), self.encrypt.clone());
+        runtime.spawn(async move {
+            // A server that waits for a lock does not notice that nobody listens any more. The
+            // next question may use a connection when this one is gone.
+            let _place = place;
+            let ended = timeout(Duration::from_millis(CANCEL_MS), async {
+                if let Err(why) = cancel.cancel_query(encrypt).await {
+                    tracing::debug!(why = words(&why), "a question could not be cancelled");
+                }
+                // No panic of it is ours.
+                let _ = (&mut task).await;
+            });
+            if ended.await.is_err() {
+                task.abort();
+            }
+        });
     }
 }
 
@@ -110,13 +214,26 @@ fn record(row: &Row) -> Result<Record, tokio_postgres::Error> {
     columns.map(|(at, column)| Ok((column.name().to_owned(), row.try_get(at)?))).collect()
 }
 
-/// Whether a host is this machine: what is said to it stays here.
-fn is_here(host: &Host) -> bool {
-    match host {
+/// Whether a DSN asks for `sslmode=prefer`; one that says nothing is read as that, too. It is cut as
+/// the parser of [`Config`] does it.
+fn says_prefer(dsn: &str) -> bool {
+    let behind = dsn.split_once('@').map_or(dsn, |(_, behind)| behind);
+    let (_, options) = behind.split_once('?').unwrap_or_default();
+    options.split('&').any(|option| option.starts_with("sslmode="))
+}
+
+/// Whether the server is this machine: what is said to it stays here. An address goes before a
+/// name.
+fn is_here(config: &Config) -> bool {
+    let named = |host: &Host| match host {
         Host::Unix(_) => true,
         Host::Tcp(name) => {
             name == "localhost" || name.parse().is_ok_and(|ip: IpAddr| ip.is_loopback())
         }
+    };
+    match config.get_hostaddrs() {
+        [] => config.get_hosts().iter().all(named),
+        addresses => addresses.iter().all(IpAddr::is_loopback),
     }
 }
 

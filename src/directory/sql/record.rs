@@ -23,6 +23,8 @@ pub(super) struct Account {
     active: bool,
     profile: Profile,
     pub(super) hash: Option<String>,
+    /// Whether the row has a column for it.
+    pub(super) has_hash: bool,
 }
 
 impl Account {
@@ -49,7 +51,9 @@ pub(super) fn read(record: &Record) -> Result<Account, Unavailable> {
         Cell::Number(ms) => Some(u64::try_from(*ms).map_err(|_| wrong(&ProfileFault::Recheck))?),
         Cell::Truth(_) | Cell::Text(_) | Cell::Other => return Err(wrong(&ProfileFault::Recheck)),
     };
-    Ok(Account { active: active(record)?, profile, hash: text(record, "password_hash")? })
+    let has_hash = record.iter().any(|(column, _)| column == "password_hash");
+    let hash = text(record, "password_hash")?;
+    Ok(Account { active: active(record)?, profile, hash, has_hash })
 }
 
 fn active(record: &Record) -> Result<bool, Unavailable> {

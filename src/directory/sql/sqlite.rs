@@ -5,7 +5,7 @@ use super::{
     record::{Cell, Record},
 };
 use parking_lot::Mutex;
-use rusqlite::{Connection, OpenFlags, Row, types::ValueRef};
+use rusqlite::{Connection, OpenFlags, Row, Statement, types::ValueRef};
 use std::{
     fs,
     os::unix::fs::MetadataExt,
@@ -72,11 +72,9 @@ impl Shared {
         let idle = self.idle.lock().pop().filter(|opened| opened.file == file);
         let mut opened = idle.map_or_else(|| self.open(file), Ok)?;
         let over = move || Instant::now() >= deadline;
-        let asked = opened
-            .connection
-            .progress_handler(STEPS, Some(over))
-            .and_then(|()| ask(&opened.connection, query, values));
-        let found = asked.map_err(|why| unavailable(&why))?;
+        let handled = opened.connection.progress_handler(STEPS, Some(over));
+        handled.map_err(|why| unavailable(&why))?;
+        let found = ask(&opened.connection, query, values)?;
         let mut idle = self.idle.lock();
         if idle.len() < self.kept {
             idle.push(opened);
@@ -100,18 +98,34 @@ fn identity(path: &Path) -> Result<(u64, u64), Unavailable> {
     Ok((file.dev(), file.ino()))
 }
 
-fn ask(connection: &Connection, query: &Query, values: &[String; 2]) -> rusqlite::Result<Found> {
-    let mut statement = connection.prepare(&query.text)?;
+fn ask(connection: &Connection, query: &Query, values: &[String; 2]) -> Result<Found, Unavailable> {
+    let statement = connection.prepare(&query.text).map_err(|why| unavailable(&why))?;
+    run(statement, values).map_err(|why| unavailable(&why))?.ok_or_else(|| {
+        // `$1::int` is the whole name of a parameter here, and would stay without a value.
+        Unavailable::new(
+            "the query has a parameter other than $1 and $2: for SQLite write cast($1 as integer) \
+             in place of $1::int",
+        )
+    })
+}
+
+/// Nothing if there is a parameter that has no value.
+fn run(mut statement: Statement<'_>, values: &[String; 2]) -> rusqlite::Result<Option<Found>> {
+    let mut bound = 0;
     for (name, value) in ["$1", "$2"].iter().zip(values) {
         if let Some(at) = statement.parameter_index(name)? {
             statement.raw_bind_parameter(at, value)?;
+            bound += 1;
         }
+    }
+    if statement.parameter_count() != bound {
+        return Ok(None);
     }
     let names: Vec<String> = statement.column_names().map(str::to_owned).collect();
     let mut rows = statement.raw_query();
-    let Some(row) = rows.next()? else { return Ok(Found::Nobody) };
+    let Some(row) = rows.next()? else { return Ok(Some(Found::Nobody)) };
     let record = record(&names, row)?;
-    Ok(if rows.next()?.is_some() { Found::Several } else { Found::One(record) })
+    Ok(Some(if rows.next()?.is_some() { Found::Several } else { Found::One(record) }))
 }
 
 fn record(names: &[String], row: &Row<'_>) -> rusqlite::Result<Record> {
