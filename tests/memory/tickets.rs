@@ -14,6 +14,8 @@ use vestibule::{
 };
 
 const TICKETS: usize = 2_000;
+/// Measurements, of which the largest counts.
+const ROUNDS: usize = 3;
 /// Of one user.
 const EACH: usize = 20;
 
@@ -24,9 +26,16 @@ fn login(user: &str) -> Box<Login> {
 }
 
 #[test]
-#[expect(clippy::disallowed_methods, reason = "what it takes is printed, and nothing hangs on it")]
 fn cost_a_ticket_is_little() {
     let _alone = alone();
+    // A server of the test before may still be giving memory back, which makes a round look less.
+    let bytes = (0..ROUNDS).map(|_| round()).max().expect("some rounds");
+    TICKET.hold(bytes as f64 / TICKETS as f64);
+}
+
+/// What all tickets together hold, in bytes.
+#[expect(clippy::disallowed_methods, reason = "what it takes is printed, and nothing hangs on it")]
+fn round() -> usize {
     let store = MemoryStore::new(TICKETS);
     let texts: Vec<_> = (0..TICKETS).map(|_| TicketText::draw().expect("random")).collect();
     let (before, at) = (live_bytes(), now());
@@ -41,7 +50,7 @@ fn cost_a_ticket_is_little() {
     }
     assert_eq!(store.held(), TICKETS);
     println!("a ticket is kept in {} ns", took / TICKETS as u128);
-    TICKET.hold((live_bytes() - before) as f64 / TICKETS as f64);
+    let bytes = live_bytes().saturating_sub(before);
     let began = Instant::now();
     for text in &texts {
         let taken = store.redeem(&text.key(), at);
@@ -50,4 +59,5 @@ fn cost_a_ticket_is_little() {
     println!("a ticket is taken in {} ns", began.elapsed().as_nanos() / TICKETS as u128);
     assert_eq!(store.held(), 0);
     assert!(matches!(store.purge(Purge::All), Answer::Now(Ok(()))));
+    bytes
 }
