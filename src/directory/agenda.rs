@@ -169,19 +169,13 @@ impl Agenda {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::protocol::identity::Identity;
+    use crate::directory::tests;
     use proptest::prelude::*;
-    use std::sync::Arc;
 
     const SECOND: Duration = Duration::from_secs(1);
 
     fn user(n: u8) -> Principal {
-        let name = n.to_string();
-        Principal(Arc::new(Identity {
-            issuer: None,
-            subject: name.clone().into(),
-            user: name.into(),
-        }))
+        tests::user(&n.to_string())
     }
 
     #[test]

@@ -64,17 +64,11 @@ impl Cache {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::protocol::identity::Identity;
+    use crate::directory::tests;
     use proptest::prelude::*;
-    use std::sync::Arc;
 
     fn user(n: u16) -> Principal {
-        let name = n.to_string();
-        Principal(Arc::new(Identity {
-            issuer: None,
-            subject: name.clone().into(),
-            user: name.into(),
-        }))
+        tests::user(&n.to_string())
     }
 
     #[test]
