@@ -4,7 +4,7 @@ use crate::{
     support::{
         Frame, Heard, Host, Peer,
         peer::token_message,
-        token::{self, FOREIGN, forge, seconds_from_now, sign, verifier_with},
+        token::{self, FOREIGN, Turnstile, forge, seconds_from_now, sign, verifier_with},
     },
     tickets::{bound_to, exchanged},
 };
@@ -13,9 +13,9 @@ use base64::{
     engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD},
 };
 use serde_json::{Value, json};
-use std::sync::Arc;
+use std::{net::Ipv4Addr, sync::Arc};
 use vestibule::{
-    config::TicketPolicy,
+    config::{Places, TicketPolicy},
     credential::{Choice, Mode, SOURCES, Source, Sources},
     protocol::room_path::RoomPath,
     server::Settings,
@@ -499,5 +499,63 @@ async fn who_finds_no_room_keeps_its_ticket() {
         }
     };
     crate::support::soon("a place", entered).await;
+    host.stop().await;
+}
+
+/// A server without an upgrade before the verdict, and few places; verdicts wait for `turnstile`.
+fn cramped(turnstile: &Turnstile, places: Places) -> Host {
+    Host::start(1, |settings| {
+        settings.verifier = Arc::new(turnstile.clone());
+        settings.sources = Sources::all(Mode::Required);
+        settings.places = places;
+    })
+}
+
+/// Somebody of this address who shows a good token and waits.
+async fn knock(host: &Host, number: u8) -> Peer {
+    let mut peer = Peer::dial_from(host.addr, Ipv4Addr::new(127, 0, 7, number)).await;
+    let (_, lines) = saying("authorization", &token::token("alice"));
+    peer.write(handshake("/ws", &lines).as_bytes()).await;
+    peer
+}
+
+async fn turned_away(peer: &mut Peer) {
+    let head = peer.head().await;
+    assert!(head.starts_with("HTTP/1.1 503 ") && head.contains("Retry-After: "), "{head}");
+    let body: Value = serde_json::from_slice(&peer.rest().await).expect("a JSON body");
+    assert_eq!(body["error"], "overloaded");
+}
+
+#[tokio::test]
+async fn who_loses_its_place_before_its_verdict_is_told() {
+    let turnstile = Turnstile::shut();
+    let host = cramped(&turnstile, Places { places: 1, hard_places: 8, share: 1 });
+    let mut first = knock(&host, 1).await;
+    turnstile.asked(1).await;
+    let mut second = knock(&host, 2).await;
+    turned_away(&mut first).await;
+    turnstile.asked(2).await;
+    turnstile.let_pass(1);
+    second.switched().await;
+    second.expect("auth_ok").await;
+    host.stop().await;
+}
+
+#[tokio::test]
+async fn who_finds_no_place_waits_for_a_moment_and_no_longer() {
+    let turnstile = Turnstile::shut();
+    let host = cramped(&turnstile, Places { places: 8, hard_places: 16, share: 2 });
+    let mut crowd = Vec::new();
+    for number in 1..=4 {
+        crowd.push(knock(&host, 1).await);
+        turnstile.asked(number).await;
+    }
+    let mut squeezed = knock(&host, 1).await;
+    turned_away(&mut squeezed).await;
+    turnstile.let_pass(4);
+    for peer in &mut crowd {
+        peer.switched().await;
+        peer.expect("auth_ok").await;
+    }
     host.stop().await;
 }

@@ -343,6 +343,7 @@ async fn a_body_says_an_origin_or_nothing() {
         "{\"origin\":\"app.example\"}",
         "{\"origin\":\"https://other.example\"}",
         "{\"origin\":\"null\"}",
+        &format!("{{\"origin\":\"https://{}\"}}", "a".repeat(250)),
     ] {
         ask(&host, &typed("application/json"), body).await.is(400, "bad_request");
     }

@@ -5,6 +5,7 @@ use crate::server::http::{
 };
 use crate::{
     config::{AddressSource, TrustedProxies},
+    credential::{Mode, Sources},
     gate::forwarded::{Doubt, Finding},
 };
 use std::net::{IpAddr, Ipv4Addr};
@@ -371,6 +372,19 @@ proptest::proptest! {
             proptest::prop_assert!(upgrade.accepted.response.starts_with(b"HTTP/1.1 101 "));
             proptest::prop_assert!(upgrade.consumed <= bytes.len());
         }
+    }
+}
+
+#[test]
+fn a_handshake_that_is_refused_says_it_too() {
+    let networks = vec!["127.0.0.0/8".parse().unwrap()];
+    let proxies = TrustedProxies::new(networks, AddressSource::XForwardedFor).unwrap();
+    let site = open().behind(proxies).reading(Sources::all(Mode::Required));
+    let bytes = handshake(&["X-Forwarded-For: 192.0.2.7"]);
+    for (peer, whom) in [("127.0.0.1", "192.0.2.7"), ("192.0.2.1", "192.0.2.1")] {
+        let received = request::receive(&bytes, &site, peer.parse().unwrap());
+        let Reception::Refuse { why, client, .. } = received else { panic!("it is let in") };
+        assert_eq!((why, client), (Refusal::NoCredential, whom.parse().ok()), "{peer}");
     }
 }
 
